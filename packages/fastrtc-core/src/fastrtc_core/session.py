@@ -1,0 +1,555 @@
+"""One connection, whatever its transport.
+
+A session is an asynchronous context manager. Inside the block the transport feeds it (`push_audio`,
+`push_video`, `receive_message`); the handler runs in tasks of the session's own. Everything that
+ends a session goes through `close`: tasks are cancelled, the block's body too if it still runs,
+then the handler's `shutdown` is called and what was queued for the client is sent.
+"""
+
+import asyncio
+import inspect
+import logging
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrtc_core import context
+from fastrtc_core.broadcast import Broadcast
+from fastrtc_core.errors import FastRTCError, ProtocolError, SessionClosedError
+from fastrtc_core.events import CloseReason, Event, HandlerFailed, SessionClosed
+from fastrtc_core.frames import AudioFrame, VideoFrame
+from fastrtc_core.inbox import AudioInbox, VideoInbox
+from fastrtc_core.messages import FETCH_OUTPUT, JSON, Message
+from fastrtc_core.outputs import AdditionalOutputs, Output, audio_output
+from fastrtc_core.replies import Convert, pull
+from fastrtc_core.speaker import Speaker, Utterance
+from fastrtc_core.transport import ConnectionRequest, Wire
+from fastrtc_core.workers import Lane, WorkerPool
+
+if TYPE_CHECKING:
+    from fastrtc_core.handlers import StreamHandlerBase
+
+T = TypeVar("T")
+
+Mode = Literal["send-receive", "send", "receive"]
+"""Directions as the client sees them."""
+
+logger = logging.getLogger("fastrtc_core")
+
+SEND_TIMEOUT: Final = 10.0
+"""Seconds after which a peer that takes nothing is given up."""
+
+SHUTDOWN_TIMEOUT: Final = 5.0
+"""Seconds a handler's `shutdown` may take before it is left to itself."""
+
+GOODBYE_TIMEOUT: Final = 0.5
+"""Seconds for sending what is queued when the session ends."""
+
+MAX_FAILURES: Final = 10
+"""Failures of user code in a row, without a success between them, that end a session."""
+
+KEPT_OUTPUTS: Final = 128
+KEPT_EVENTS: Final = 256
+MAX_MESSAGES: Final = 256
+"""Control messages that may wait for a client that does not read."""
+
+
+class _SessionEndError(Exception):
+    """Raised inside a session's task group to end it."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What went through a session."""
+
+    audio_in: float = 0.0
+    """Seconds of sound received."""
+
+    audio_out: float = 0.0
+    """Seconds of sound sent."""
+
+    messages_in: int = 0
+    messages_out: int = 0
+    failures: int = 0
+
+
+class Session:
+    """A live connection between one client and one handler.
+
+    Made by `Stream.connect`; `say`, `send`, `close`, `interrupt` and `flush` may be called from
+    any thread.
+    """
+
+    def __init__(  # noqa: PLR0913 - made in one place, by keyword
+        self,
+        *,
+        session_id: str,
+        request: ConnectionRequest,
+        user: object,
+        handler: "StreamHandlerBase",
+        wire: Wire,
+        pool: WorkerPool,
+        mode: Mode = "send-receive",
+        time_limit: float | None = None,
+        observer: Callable[["Session", Event], object] | None = None,
+    ) -> None:
+        self.id: Final = session_id
+        self.request: Final = request
+        self.user: Final = user
+        self.handler: Final = handler
+        self.mode: Final = mode
+        self.counters: Final = Counters()
+        self.outputs: Final[Broadcast[AdditionalOutputs]] = Broadcast(KEPT_OUTPUTS)
+        self.events: Final[Broadcast[Event]] = Broadcast(KEPT_EVENTS)
+        self.messages: Final[Broadcast[JSON]] = Broadcast(KEPT_EVENTS)
+        self.audio_in: Final = AudioInbox(handler.input_sample_rate, handler.expected_layout)
+        self.video_in: Final = VideoInbox(handler.video_backlog)
+        self.activity: Final = asyncio.Event()
+        self.reason: CloseReason | None = None
+        self._wire: Final = wire
+        self._pool = pool
+        self._time_limit = time_limit
+        self.loop: Final = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._speaker = Speaker(wire, handler.output_sample_rate, self._deliver)
+        self._tasks = asyncio.TaskGroup()
+        self._ending = asyncio.Event()
+        self._queue: asyncio.Queue[str | None] = asyncio.Queue(MAX_MESSAGES)
+        self._failures_in_a_row = 0
+        self._observer = observer
+        self._unseen: asyncio.Queue[Event] = asyncio.Queue(KEPT_EVENTS)
+        self._lanes = pool.lanes_for(handler.lanes)
+
+    def __repr__(self) -> str:
+        state = self.reason or "open"
+        return f"<session {self.id} over {self.request.transport}, {state}>"
+
+    @property
+    def metadata(self) -> dict[str, JSON]:
+        """What the client said of itself when it opened the stream."""
+        return dict(self.request.metadata)
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        context.enter(self)
+        await self._tasks.__aenter__()
+        self.handler.bind(self)
+        self._tasks.create_task(self._end_when_asked())
+        self.start(self._send_messages(), "messages")
+        self.start(self.handler.run_session(self), "handler")
+        if self._observer is not None:
+            self.start(self._notify(), "on_event")
+        if self._time_limit is not None:
+            message = f"The time limit of {self._time_limit:g} s is reached."
+            self._timer = self.loop.call_later(
+                self._time_limit, self.close, CloseReason.TIME_LIMIT, message
+            )
+        logger.info("session %s opened over %s", self.id, self.request.transport)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        cancelled = isinstance(exc, asyncio.CancelledError)
+        if not cancelled:
+            self.close(_reason_of(exc))
+            exc_type, traceback = None, None
+        try:
+            await self._tasks.__aexit__(exc_type, exc if cancelled else None, traceback)
+        except* _SessionEndError:
+            pass
+        finally:
+            self.close(CloseReason.SHUTDOWN)  # unless there is a reason already
+            await self._clean_up()
+        return exc is None or cancelled or isinstance(exc, ConnectionError)
+
+    def close(self, reason: CloseReason, message: str = "") -> None:
+        """End the session; the first reason counts.
+
+        Args:
+            reason: Why.
+            message: Text for the client, sent as `end_stream`; none is sent if it has left.
+
+        """
+        if not self._on_loop():
+            self.loop.call_soon_threadsafe(self.close, reason, message)
+            return
+        if self.closed:
+            return
+        self.reason = reason
+        if reason is not CloseReason.CLIENT_LEFT:
+            with suppress(asyncio.QueueFull):
+                self._queue.put_nowait(Message("end_stream", message or str(reason)).to_json())
+        self.publish(SessionClosed(reason, message))
+        self._ending.set()
+        logger.info("session %s closed: %s %s", self.id, reason, message)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session has ended or is about to."""
+        return self.reason is not None
+
+    async def wait_closed(self) -> CloseReason:
+        """Wait for the end and return its reason."""
+        await self._ending.wait()
+        assert self.reason is not None
+        return self.reason
+
+    async def _end_when_asked(self) -> None:
+        await self._ending.wait()
+        raise _SessionEndError
+
+    async def _clean_up(self) -> None:
+        if self._time_limit is not None:
+            self._timer.cancel()
+        for lane in self._lanes.values():
+            lane.close()
+        await self._shut_down_handler()
+        for channel in (self.outputs, self.events, self.messages):
+            channel.close()
+        await self._notify_rest()
+        with suppress(TimeoutError, SessionClosedError):
+            async with asyncio.timeout(GOODBYE_TIMEOUT):
+                while not self._queue.empty():
+                    await self._send_next()
+
+    async def _shut_down_handler(self) -> None:
+        try:
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
+                with self.guarded("shutdown"):
+                    await self._call(self.handler.shutdown, even_if_full=True)
+        except TimeoutError:
+            logger.warning("session %s: shutdown() takes more than %g s", self.id, SHUTDOWN_TIMEOUT)
+        finally:
+            self.handler.release_blocked()
+
+    # Running user code
+
+    def start(self, work: Coroutine[object, object, None], where: str) -> asyncio.Task[None]:
+        """Run a coroutine as long as the session lives.
+
+        Its failure is reported and ends the session.
+        """
+        return self._tasks.create_task(self._supervise(work, where))
+
+    async def _supervise(self, work: Coroutine[object, object, None], where: str) -> None:
+        try:
+            await work
+        except SessionClosedError:
+            logger.debug("session %s: %s ended with it", self.id, where)
+        except Exception as error:  # noqa: BLE001 - a bug of a handler's own run_session
+            self.report(error, where)
+            self.close(CloseReason.HANDLER_FAILED, f"{where} failed")
+
+    async def call(self, function: Callable[..., object], *args: object) -> object:
+        """Call user code, sync or async, off the event loop if it is sync."""
+        return await self._call(function, *args, even_if_full=False)
+
+    async def _call(
+        self, function: Callable[..., object], *args: object, even_if_full: bool
+    ) -> object:
+        if inspect.iscoroutinefunction(function):
+            result: object = function(*args)
+        else:
+            lane = self._pool.lane(even_if_full=even_if_full)
+            try:
+                result = await lane.run(function, *args)
+            finally:
+                lane.close()
+        return await result if inspect.isawaitable(result) else result
+
+    def lane(self, name: str) -> Lane:
+        """Return the thread that the handler asked for by this name in its `lanes`."""
+        return self._lanes[name]
+
+    def report(self, error: Exception, where: str) -> None:
+        """Tell the log, the application and the client that user code failed.
+
+        The session ends after `MAX_FAILURES` in a row.
+        """
+        if isinstance(error, SessionClosedError):
+            return
+        logger.error("session %s: %s failed", self.id, where, exc_info=error)
+        self.counters.failures += 1
+        self._failures_in_a_row += 1
+        self.publish(HandlerFailed(where, error))
+        text = str(error) if isinstance(error, FastRTCError) else type(error).__name__
+        self.send(Message("error", f"{where} failed: {text}"))
+        if self._failures_in_a_row >= MAX_FAILURES:
+            self.close(CloseReason.HANDLER_FAILED, f"{where} failed {MAX_FAILURES} times in a row")
+
+    @contextmanager
+    def guarded(self, where: str) -> Iterator[None]:
+        """Run user code in the block; report what it raises, and go on after the block."""
+        try:
+            yield
+        except SessionClosedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - user code may raise anything
+            self.report(error, where)
+        else:
+            self._failures_in_a_row = 0
+
+    def publish(self, event: Event) -> None:
+        """Tell the application of an event."""
+        self.events.put(event)
+        if self._observer is not None:
+            if self._unseen.full():
+                logger.warning("session %s: on_event is too slow; an event is lost", self.id)
+                self._unseen.get_nowait()
+            self._unseen.put_nowait(event)
+
+    async def _notify(self) -> None:
+        while True:
+            await self._notify_one(await self._unseen.get())
+
+    async def _notify_rest(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
+                while not self._unseen.empty():
+                    await self._notify_one(self._unseen.get_nowait())
+
+    async def _notify_one(self, event: Event) -> None:
+        assert self._observer is not None
+        try:
+            await self._call(self._observer, self, event, even_if_full=True)
+        except Exception:
+            logger.exception("session %s: on_event failed for %s", self.id, event)
+
+    # From the client
+
+    async def push_audio(self, samples: NDArray[np.int16], rate: int) -> None:
+        """Take sound from the client, ``(channels, samples)`` int16."""
+        self.counters.audio_in += samples.shape[1] / rate
+        await self.audio_in.put(samples, rate)
+        self.activity.set()
+
+    def push_video(self, frame: VideoFrame) -> None:
+        """Take a picture from the client."""
+        self.video_in.put(frame)
+        self.activity.set()
+
+    def receive_message(self, data: JSON) -> None:
+        """Take a message of the application's from the client; it goes to `messages`."""
+        self.counters.messages_in += 1
+        self.messages.put(data)
+
+    def acknowledge(self, position: float) -> None:
+        """Take the client's word for how many seconds of sound it has played."""
+        self._speaker.acknowledge(position)
+
+    # To the client
+
+    def send(self, message: Message | str) -> None:
+        """Queue a control message, or JSON text of the application's own."""
+        text = message if isinstance(message, str) else message.to_json()
+        if not self._on_loop():
+            self.loop.call_soon_threadsafe(self._enqueue, text)
+        else:
+            self._enqueue(text)
+
+    def _enqueue(self, text: str | None) -> None:
+        if self.closed:
+            return
+        try:
+            self._queue.put_nowait(text)
+        except asyncio.QueueFull:
+            self.close(CloseReason.CLIENT_STALLED)
+
+    async def _send_messages(self) -> None:
+        while True:
+            await self._send_next()
+
+    async def _send_next(self) -> None:
+        text = await self._queue.get()
+        if text is None:
+            await self._speaker.settle()
+            return
+        self.counters.messages_out += 1
+        await self._deliver(self._wire.send_message(text))
+
+    async def _deliver(self, sending: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await sending
+        except TimeoutError:
+            reason = CloseReason.CLIENT_STALLED
+        except ConnectionError:
+            reason = CloseReason.CLIENT_LEFT
+        else:
+            return
+        self.close(reason)
+        raise SessionClosedError(self.id, reason)
+
+    # Speaking
+
+    @property
+    def speaking(self) -> bool:
+        """Whether something is being said: from its request until its last sample was heard."""
+        return self._speaker.busy
+
+    @property
+    def played(self) -> float:
+        """Seconds of sound that the client has heard since the session began."""
+        return self._speaker.played
+
+    def say(self, source: object) -> Utterance:
+        """Say something after what is being said now.
+
+        Args:
+            source: Audio as a handler returns it; an iterator of such, sync or async; or a callable
+                without arguments that returns either. `AdditionalOutputs` and `CloseStream` among
+                the items work as in a handler.
+
+        Raises:
+            SessionClosedError: The session has ended.
+            RuntimeError: Too many utterances are waiting already.
+
+        """
+        if not self._on_loop():
+            return self.run_from_thread(self._say(source))
+        if self.reason is not None:
+            raise SessionClosedError(self.id, self.reason)
+        utterance = self._speaker.join()
+        utterance.task = self.start(self._utter(source, utterance), "reply")
+        return utterance
+
+    async def _say(self, source: object) -> Utterance:
+        return self.say(source)
+
+    async def _utter(self, source: object, utterance: Utterance) -> None:
+        try:
+            with self.guarded("reply"):
+                async for output in pull(source, audio_output, self._pool):
+                    if utterance.cancelled:
+                        break
+                    await self.dispatch(output, utterance)
+            if utterance.started:
+                await self._speaker.drain()
+        finally:
+            self._speaker.leave(utterance)
+
+    def interrupt(self) -> float:
+        """Stop everything that is being said or waits for it.
+
+        Returns:
+            Seconds that were heard of what was being said.
+
+        """
+        if not self._on_loop():
+            return self.run_from_thread(self._interrupt())
+        heard = self._speaker.cancel_all()
+        self._enqueue(None)
+        return heard
+
+    async def _interrupt(self) -> float:
+        return self.interrupt()
+
+    def flush(self) -> None:
+        """Drop the sound that was sent and not heard yet, here and at the client."""
+        if not self._on_loop():
+            self.loop.call_soon_threadsafe(self.flush)
+            return
+        self._speaker.flush()
+        self._enqueue(None)
+
+    def pull(self, source: object, convert: Convert) -> AsyncGenerator[Output, None]:
+        """Yield what a source makes, see `fastrtc_core.replies`."""
+        return pull(source, convert, self._pool)
+
+    async def finish(self, message: str) -> None:
+        """End the session once all that was sent was heard."""
+        await self._speaker.drain()
+        self.close(CloseReason.HANDLER, message)
+
+    async def dispatch(self, output: Output, by: Utterance | None = None) -> None:
+        """Send one item of a handler's to where it belongs."""
+        if output.additional is not None:
+            self.outputs.put(output.additional)
+            self.handler.note_outputs(output.additional)
+            self.send(FETCH_OUTPUT)
+        if isinstance(output.media, AudioFrame) and self.mode != "send":
+            self.counters.audio_out += output.media.duration
+            await self._speaker.write(output.media, by)
+        elif isinstance(output.media, VideoFrame) and self.mode != "send":
+            await self._deliver(self._wire.send_video(output.media))
+        if output.close is not None:
+            await self.finish(output.close.msg)
+
+    def set_args(self, *args: object) -> None:
+        """Give the handler its inputs; see `Stream.set_input`."""
+        if not self._on_loop():
+            self.loop.call_soon_threadsafe(partial(self.set_args, *args))
+            return
+        self.handler.set_args(list(args))
+        self.activity.set()
+
+    async def idle(self, pause: float, longest: float) -> float:
+        """Wait until something comes from the client, or for a pause.
+
+        Returns:
+            The pause to make next time: twice as long, up to `longest`, if nothing came.
+
+        """
+        self.activity.clear()
+        try:
+            async with asyncio.timeout(pause):
+                await self.activity.wait()
+        except TimeoutError:
+            return min(2 * pause, longest)
+        return pause
+
+    def run_from_thread(self, work: Coroutine[object, object, T]) -> T:
+        """Run a coroutine on the session's loop, for a thread that waits for its result.
+
+        Raises:
+            SessionClosedError: The session ended before.
+            RuntimeError: Called on the event loop, which it would block.
+
+        """
+        if self._on_loop():
+            work.close()
+            raise RuntimeError("this would block the event loop; await the async form instead")
+        return asyncio.run_coroutine_threadsafe(self._while_open(work), self.loop).result()
+
+    async def _while_open(self, work: Coroutine[object, object, T]) -> T:
+        outcome: asyncio.Future[T] = self.loop.create_future()
+
+        async def run() -> None:
+            try:
+                result = await work
+            except asyncio.CancelledError:
+                outcome.set_exception(SessionClosedError(self.id, self.reason or "closing"))
+                raise
+            except Exception as error:  # noqa: BLE001 - it is the waiting thread's
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(result)
+
+        if self.closed:
+            work.close()
+            raise SessionClosedError(self.id, self.reason or "closing")
+        self._tasks.create_task(run())
+        return await outcome
+
+    def _on_loop(self) -> bool:
+        return threading.get_ident() == self._thread
+
+
+def _reason_of(exc: BaseException | None) -> CloseReason:
+    if exc is None or isinstance(exc, ConnectionError):
+        return CloseReason.CLIENT_LEFT
+    if isinstance(exc, ProtocolError):
+        return CloseReason.PROTOCOL_ERROR
+    return CloseReason.TRANSPORT_FAILED
