@@ -9,9 +9,8 @@ then the handler's `shutdown` is called and what was queued for the client is se
 import asyncio
 import inspect
 import logging
-import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -21,12 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrtc_core import context
+from fastrtc_core.bridge import Bridge
 from fastrtc_core.broadcast import Broadcast
 from fastrtc_core.errors import FastRTCError, ProtocolError, SessionClosedError
 from fastrtc_core.events import CloseReason, Event, HandlerFailed, SessionClosed
 from fastrtc_core.frames import AudioFrame, VideoFrame
 from fastrtc_core.inbox import AudioInbox, VideoInbox
 from fastrtc_core.messages import FETCH_OUTPUT, JSON, Message
+from fastrtc_core.observer import Observer
+from fastrtc_core.outbox import Outbox, Settle
 from fastrtc_core.outputs import AdditionalOutputs, Output, audio_output
 from fastrtc_core.replies import Convert, pull
 from fastrtc_core.speaker import Speaker, Utterance
@@ -43,22 +45,14 @@ Mode = Literal["send-receive", "send", "receive"]
 
 logger = logging.getLogger("fastrtc_core")
 
-SEND_TIMEOUT: Final = 10.0
-"""Seconds after which a peer that takes nothing is given up."""
-
 SHUTDOWN_TIMEOUT: Final = 5.0
 """Seconds a handler's `shutdown` may take before it is left to itself."""
-
-GOODBYE_TIMEOUT: Final = 0.5
-"""Seconds for sending what is queued when the session ends."""
 
 MAX_FAILURES: Final = 10
 """Failures of user code in a row, without a success between them, that end a session."""
 
-KEPT_OUTPUTS: Final = 128
-KEPT_EVENTS: Final = 256
-MAX_MESSAGES: Final = 256
-"""Control messages that may wait for a client that does not read."""
+KEPT: Final = 256
+"""Outputs, events and messages kept for readers that are behind."""
 
 
 class _SessionEndError(Exception):
@@ -76,7 +70,6 @@ class Counters:
     """Seconds of sound sent."""
 
     messages_in: int = 0
-    messages_out: int = 0
     failures: int = 0
 
 
@@ -106,25 +99,24 @@ class Session:
         self.handler: Final = handler
         self.mode: Final = mode
         self.counters: Final = Counters()
-        self.outputs: Final[Broadcast[AdditionalOutputs]] = Broadcast(KEPT_OUTPUTS)
-        self.events: Final[Broadcast[Event]] = Broadcast(KEPT_EVENTS)
-        self.messages: Final[Broadcast[JSON]] = Broadcast(KEPT_EVENTS)
+        self.outputs: Final[Broadcast[AdditionalOutputs]] = Broadcast(KEPT)
+        self.events: Final[Broadcast[Event]] = Broadcast(KEPT)
+        self.messages: Final[Broadcast[JSON]] = Broadcast(KEPT)
         self.audio_in: Final = AudioInbox(handler.input_sample_rate, handler.expected_layout)
         self.video_in: Final = VideoInbox(handler.video_backlog)
         self.activity: Final = asyncio.Event()
         self.reason: CloseReason | None = None
+        self.loop: Final = asyncio.get_running_loop()
         self._wire: Final = wire
         self._pool = pool
         self._time_limit = time_limit
-        self.loop: Final = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
-        self._speaker = Speaker(wire, handler.output_sample_rate, self._deliver)
         self._tasks = asyncio.TaskGroup()
         self._ending = asyncio.Event()
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue(MAX_MESSAGES)
         self._failures_in_a_row = 0
-        self._observer = observer
-        self._unseen: asyncio.Queue[Event] = asyncio.Queue(KEPT_EVENTS)
+        self._bridge = Bridge(self._tasks, self._closed_error)
+        self._outbox = Outbox(wire, self._lose)
+        self._speaker = Speaker(wire, handler.output_sample_rate, self._outbox.deliver)
+        self._observer = Observer(partial(self.call, observer, self)) if observer else None
         self._lanes = pool.lanes_for(handler.lanes)
 
     def __repr__(self) -> str:
@@ -143,10 +135,10 @@ class Session:
         await self._tasks.__aenter__()
         self.handler.bind(self)
         self._tasks.create_task(self._end_when_asked())
-        self.start(self._send_messages(), "messages")
+        self.start(self._outbox.run(), "messages")
         self.start(self.handler.run_session(self), "handler")
         if self._observer is not None:
-            self.start(self._notify(), "on_event")
+            self.start(self._observer.run(), "on_event")
         if self._time_limit is not None:
             message = f"The time limit of {self._time_limit:g} s is reached."
             self._timer = self.loop.call_later(
@@ -182,15 +174,14 @@ class Session:
             message: Text for the client, sent as `end_stream`; none is sent if it has left.
 
         """
-        if not self._on_loop():
-            self.loop.call_soon_threadsafe(self.close, reason, message)
-            return
+        self._bridge.do(self._close, reason, message)
+
+    def _close(self, reason: CloseReason, message: str) -> None:
         if self.closed:
             return
         self.reason = reason
         if reason is not CloseReason.CLIENT_LEFT:
-            with suppress(asyncio.QueueFull):
-                self._queue.put_nowait(Message("end_stream", message or str(reason)).to_json())
+            self._outbox.put_last(Message("end_stream", message or str(reason)).to_json())
         self.publish(SessionClosed(reason, message))
         self._ending.set()
         logger.info("session %s closed: %s %s", self.id, reason, message)
@@ -206,6 +197,13 @@ class Session:
         assert self.reason is not None
         return self.reason
 
+    def _lose(self, reason: CloseReason) -> SessionClosedError:
+        self._close(reason, "")
+        return self._closed_error()
+
+    def _closed_error(self) -> SessionClosedError:
+        return SessionClosedError(self.id, self.reason or "closing")
+
     async def _end_when_asked(self) -> None:
         await self._ending.wait()
         raise _SessionEndError
@@ -218,17 +216,15 @@ class Session:
         await self._shut_down_handler()
         for channel in (self.outputs, self.events, self.messages):
             channel.close()
-        await self._notify_rest()
-        with suppress(TimeoutError, SessionClosedError):
-            async with asyncio.timeout(GOODBYE_TIMEOUT):
-                while not self._queue.empty():
-                    await self._send_next()
+        if self._observer is not None:
+            await self._observer.finish()
+        await self._outbox.finish()
 
     async def _shut_down_handler(self) -> None:
         try:
             async with asyncio.timeout(SHUTDOWN_TIMEOUT):
                 with self.guarded("shutdown"):
-                    await self._call(self.handler.shutdown, even_if_full=True)
+                    await self.call(self.handler.shutdown)
         except TimeoutError:
             logger.warning("session %s: shutdown() takes more than %g s", self.id, SHUTDOWN_TIMEOUT)
         finally:
@@ -253,16 +249,11 @@ class Session:
             self.close(CloseReason.HANDLER_FAILED, f"{where} failed")
 
     async def call(self, function: Callable[..., object], *args: object) -> object:
-        """Call user code, sync or async, off the event loop if it is sync."""
-        return await self._call(function, *args, even_if_full=False)
-
-    async def _call(
-        self, function: Callable[..., object], *args: object, even_if_full: bool
-    ) -> object:
+        """Call user code that must run, sync or async, off the event loop if it is sync."""
         if inspect.iscoroutinefunction(function):
             result: object = function(*args)
         else:
-            lane = self._pool.lane(even_if_full=even_if_full)
+            lane = self._pool.lane(even_if_full=True)
             try:
                 result = await lane.run(function, *args)
             finally:
@@ -305,27 +296,7 @@ class Session:
         """Tell the application of an event."""
         self.events.put(event)
         if self._observer is not None:
-            if self._unseen.full():
-                logger.warning("session %s: on_event is too slow; an event is lost", self.id)
-                self._unseen.get_nowait()
-            self._unseen.put_nowait(event)
-
-    async def _notify(self) -> None:
-        while True:
-            await self._notify_one(await self._unseen.get())
-
-    async def _notify_rest(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
-                while not self._unseen.empty():
-                    await self._notify_one(self._unseen.get_nowait())
-
-    async def _notify_one(self, event: Event) -> None:
-        assert self._observer is not None
-        try:
-            await self._call(self._observer, self, event, even_if_full=True)
-        except Exception:
-            logger.exception("session %s: on_event failed for %s", self.id, event)
+            self._observer.put(event)
 
     # From the client
 
@@ -354,43 +325,11 @@ class Session:
     def send(self, message: Message | str) -> None:
         """Queue a control message, or JSON text of the application's own."""
         text = message if isinstance(message, str) else message.to_json()
-        if not self._on_loop():
-            self.loop.call_soon_threadsafe(self._enqueue, text)
-        else:
-            self._enqueue(text)
+        self._bridge.do(self._enqueue, text)
 
-    def _enqueue(self, text: str | None) -> None:
-        if self.closed:
-            return
-        try:
-            self._queue.put_nowait(text)
-        except asyncio.QueueFull:
-            self.close(CloseReason.CLIENT_STALLED)
-
-    async def _send_messages(self) -> None:
-        while True:
-            await self._send_next()
-
-    async def _send_next(self) -> None:
-        text = await self._queue.get()
-        if text is None:
-            await self._speaker.settle()
-            return
-        self.counters.messages_out += 1
-        await self._deliver(self._wire.send_message(text))
-
-    async def _deliver(self, sending: Awaitable[None]) -> None:
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await sending
-        except TimeoutError:
-            reason = CloseReason.CLIENT_STALLED
-        except ConnectionError:
-            reason = CloseReason.CLIENT_LEFT
-        else:
-            return
-        self.close(reason)
-        raise SessionClosedError(self.id, reason)
+    def _enqueue(self, item: str | Settle) -> None:
+        if not self.closed:
+            self._outbox.put(item)
 
     # Speaking
 
@@ -417,16 +356,14 @@ class Session:
             RuntimeError: Too many utterances are waiting already.
 
         """
-        if not self._on_loop():
-            return self.run_from_thread(self._say(source))
-        if self.reason is not None:
-            raise SessionClosedError(self.id, self.reason)
+        return self._bridge.get(self._say, source)
+
+    def _say(self, source: object) -> Utterance:
+        if self.closed:
+            raise self._closed_error()
         utterance = self._speaker.join()
         utterance.task = self.start(self._utter(source, utterance), "reply")
         return utterance
-
-    async def _say(self, source: object) -> Utterance:
-        return self.say(source)
 
     async def _utter(self, source: object, utterance: Utterance) -> None:
         try:
@@ -447,22 +384,20 @@ class Session:
             Seconds that were heard of what was being said.
 
         """
-        if not self._on_loop():
-            return self.run_from_thread(self._interrupt())
-        heard = self._speaker.cancel_all()
-        self._enqueue(None)
-        return heard
+        return self._bridge.get(self._interrupt)
 
-    async def _interrupt(self) -> float:
-        return self.interrupt()
+    def _interrupt(self) -> float:
+        heard = self._speaker.cancel_all()
+        self._enqueue(self._speaker.settle)
+        return heard
 
     def flush(self) -> None:
         """Drop the sound that was sent and not heard yet, here and at the client."""
-        if not self._on_loop():
-            self.loop.call_soon_threadsafe(self.flush)
-            return
+        self._bridge.do(self._flush)
+
+    def _flush(self) -> None:
         self._speaker.flush()
-        self._enqueue(None)
+        self._enqueue(self._speaker.settle)
 
     def pull(self, source: object, convert: Convert) -> AsyncGenerator[Output, None]:
         """Yield what a source makes, see `fastrtc_core.replies`."""
@@ -483,16 +418,16 @@ class Session:
             self.counters.audio_out += output.media.duration
             await self._speaker.write(output.media, by)
         elif isinstance(output.media, VideoFrame) and self.mode != "send":
-            await self._deliver(self._wire.send_video(output.media))
+            await self._outbox.deliver(self._wire.send_video(output.media))
         if output.close is not None:
             await self.finish(output.close.msg)
 
     def set_args(self, *args: object) -> None:
         """Give the handler its inputs; see `Stream.set_input`."""
-        if not self._on_loop():
-            self.loop.call_soon_threadsafe(partial(self.set_args, *args))
-            return
-        self.handler.set_args(list(args))
+        self._bridge.do(self._set_args, list(args))
+
+    def _set_args(self, args: list[object]) -> None:
+        self.handler.set_args(args)
         self.activity.set()
 
     async def idle(self, pause: float, longest: float) -> float:
@@ -518,33 +453,7 @@ class Session:
             RuntimeError: Called on the event loop, which it would block.
 
         """
-        if self._on_loop():
-            work.close()
-            raise RuntimeError("this would block the event loop; await the async form instead")
-        return asyncio.run_coroutine_threadsafe(self._while_open(work), self.loop).result()
-
-    async def _while_open(self, work: Coroutine[object, object, T]) -> T:
-        outcome: asyncio.Future[T] = self.loop.create_future()
-
-        async def run() -> None:
-            try:
-                result = await work
-            except asyncio.CancelledError:
-                outcome.set_exception(SessionClosedError(self.id, self.reason or "closing"))
-                raise
-            except Exception as error:  # noqa: BLE001 - it is the waiting thread's
-                outcome.set_exception(error)
-            else:
-                outcome.set_result(result)
-
-        if self.closed:
-            work.close()
-            raise SessionClosedError(self.id, self.reason or "closing")
-        self._tasks.create_task(run())
-        return await outcome
-
-    def _on_loop(self) -> bool:
-        return threading.get_ident() == self._thread
+        return self._bridge.wait(work)
 
 
 def _reason_of(exc: BaseException | None) -> CloseReason:

@@ -15,14 +15,16 @@ EXTRA: Final = "fastrtc-vad[torch]"
 class SileroTorchModel(SileroVADModel):
     """`SileroVADModel` computed by torch, for programs that have it loaded anyway.
 
+    Like the silero-vad package it limits torch to one thread, in the whole process: with more, they
+    wait for each other longer than they compute.
+
     Raises:
         MissingPackageError: An ImportError; torch or silero-vad is not installed.
     """
 
     @staticmethod
     def _load_net() -> SileroNet:
-        # Importing silero_vad would limit torch to one thread in the whole process.
-        package = find_spec("silero_vad")
+        package = find_spec("silero_vad")  # not imported: that takes a second
         try:
             import torch
         except ImportError as error:
@@ -30,6 +32,7 @@ class SileroTorchModel(SileroVADModel):
         if package is None or package.origin is None:
             raise MissingPackageError("SileroTorchModel", EXTRA)
         path = Path(package.origin).parent / "data" / "silero_vad.jit"
+        torch.set_num_threads(1)
         # The module around the network keeps the state of one batch; the network itself keeps none.
         network = torch.jit.load(str(path), map_location="cpu").eval()._model
 

@@ -4,9 +4,9 @@ Theory of operation. Rates in lowest terms are `down` inputs to `up` outputs, a 
 a low-pass filter laid over the input at time k / target, delayed by half the filter: a polyphase
 filter with `up` phases (Crochiere and Rabiner, Multirate Digital Signal Processing, chapter 3). A
 block of whole periods is one row of inputs, with the filter's history before them, times one
-matrix whose column k holds the filter as output k sees it. A frame is a few blocks, so a frame is
-one matrix product. A last block that is not full is filled with zeros, which the columns kept do
-not see.
+matrix whose column k holds the filter as output k sees it; wide matrices are cut into bands, most
+of them being zero. A frame is a few blocks, so a frame is a few matrix products. A last block that
+is not full is filled with zeros, which the columns kept do not see.
 
 The filter is one curve for all rates, in units of the lower rate: a sum of cosines that ends after
 3 ms at 8 kHz (the frequency sampling method). In that length a Kaiser-windowed sinc with the same
@@ -17,6 +17,7 @@ back 6 to 160 ms and release it in bursts. libsamplerate's delay is constant, bu
 126 us for 20 ms at usable quality (about 12 us here), and one more compiled wheel.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, gcd
@@ -46,9 +47,11 @@ A weighted least-squares fit whose weights grow where the error is large (Lawson
 the same. The tests make the fit again."""
 _BLOCK: Final = 48
 """Inputs in a block where periods are shorter: measured; divides 10 ms at 16, 24, 32 and 48 kHz."""
-_LONGEST_STEP: Final = 1 << 12
-"""Inputs converted at once: bounds the memory that whole recordings take, and keeps products below
-the size from which OpenBLAS wakes its threads, which on a busy machine cost a hundred times more."""
+_LONGEST_STEP: Final = 1 << 11
+"""Inputs converted at once: bounds the memory that whole recordings take."""
+_BAND: Final = 80
+"""Columns in one product: measured. Also keeps products below the size from which OpenBLAS wakes
+its threads, which on a busy machine makes them a hundred times slower."""
 _LARGEST_FILTER: Final = 1 << 21
 """Coefficients in one matrix, 16 MB: six times what any two of the usual rates need."""
 
@@ -158,8 +161,7 @@ class Resampler:
         inputs[:, :kept] = self._past
         inputs[:, kept : kept + samples.shape[1]] = samples
 
-        # Rows overlap by the history, which BLAS cannot read in place: hence the copy. One product
-        # for each channel stays small enough for BLAS not to wake its threads.
+        # Rows overlap by the history, which BLAS cannot read in place: hence the copy.
         channel, item = inputs.strides
         rows = np.ndarray(
             (self.channels, blocks, bank.history + bank.block),
@@ -167,7 +169,9 @@ class Resampler:
             inputs,
             strides=(channel, item * bank.block, item),
         )
-        outputs = (rows.copy() @ bank.matrix).reshape(self.channels, -1)
+        rows = rows.copy()
+        products = [rows[:, :, seen] @ matrix for seen, matrix in bank.bands]
+        outputs = np.concatenate(products, axis=2).reshape(self.channels, -1)
 
         given = bank.outputs_due(self._pending)
         self._pending = due % bank.down
@@ -186,9 +190,10 @@ class _Filter:
     """Inputs that an output looks back on."""
     block: int
     """Inputs in a row, whole periods, besides the history."""
-    matrix: NDArray[np.float64]
-    """``(history + block, outputs of a block)``. float64, so that neither the cut into frames nor
-    the order in which BLAS adds shows after rounding."""
+    bands: tuple[tuple[slice, NDArray[np.float64]], ...]
+    """The matrix, ``(history + block, outputs of a block)``, in groups of columns: the rows that
+    are not all zero there, and these rows. float64, so that neither the cut into frames nor the
+    order in which BLAS adds shows after rounding."""
 
     def outputs_due(self, inputs: int) -> int:
         """Outputs whose time has come when that many inputs of a period are there."""
@@ -216,7 +221,7 @@ def _filter(source_rate: int, target_rate: int) -> _Filter:
         delay=_HALF_LENGTH / lower,
         history=history,
         block=periods * down,
-        matrix=_low_pass(age - _HALF_LENGTH),
+        bands=tuple(_bands(_low_pass(age - _HALF_LENGTH))),
     )
 
 
@@ -232,6 +237,14 @@ def _low_pass(time: NDArray[np.float64]) -> NDArray[np.float64]:
     taps[inside] = np.cos(time[inside][:, np.newaxis] * frequencies) @ _GAINS
     taps /= taps.sum(axis=0).mean()
     return taps
+
+
+def _bands(matrix: NDArray[np.float64]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    for start in range(0, matrix.shape[1], _BAND):
+        columns = matrix[:, start : start + _BAND]
+        used = np.flatnonzero(columns.any(axis=1))
+        seen = slice(int(used[0]), int(used[-1]) + 1)
+        yield seen, np.ascontiguousarray(columns[seen])
 
 
 def _rounded(outputs: NDArray[np.float64], dtype: np.dtype[Sample]) -> NDArray[Sample]:
