@@ -1,0 +1,89 @@
+"""Control messages on their way to the peer, and what it means when the peer takes nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from fastrtc_core.errors import SessionClosedError
+from fastrtc_core.events import CloseReason
+from fastrtc_core.transport import Wire
+
+SEND_TIMEOUT: Final = 10.0
+"""Seconds after which a peer that takes nothing is given up."""
+
+GOODBYE_TIMEOUT: Final = 0.5
+"""Seconds for sending what is queued when the session ends."""
+
+MAX_MESSAGES: Final = 256
+"""Messages that may wait for a peer that does not read."""
+
+Lost = Callable[[CloseReason], SessionClosedError]
+Settle = Callable[[], Awaitable[None]]
+
+
+class Outbox:
+    """The messages of one session, in order.
+
+    Args:
+        wire: Where they go.
+        lost: Ends the session because the peer is gone or stuck, and returns what is to be raised.
+
+    """
+
+    def __init__(self, wire: Wire, lost: Lost) -> None:
+        self._wire = wire
+        self._lost = lost
+        self._queue: asyncio.Queue[str | Settle] = asyncio.Queue(MAX_MESSAGES)
+        self.sent = 0
+        """Messages sent so far."""
+
+    def put(self, item: str | Settle) -> None:
+        """Queue a message, JSON text, or something else to be done in its place.
+
+        A full queue means a stuck peer and ends the session.
+        """
+        try:
+            self._queue.put_nowait(item)
+        except asyncio.QueueFull:
+            self._lost(CloseReason.CLIENT_STALLED)
+
+    def put_last(self, text: str) -> None:
+        """Queue a message for a session that ends; without room it is not sent."""
+        with suppress(asyncio.QueueFull):
+            self._queue.put_nowait(text)
+
+    async def run(self) -> None:
+        """Send whatever comes."""
+        while True:
+            await self._send_next()
+
+    async def finish(self) -> None:
+        """Send what is left, if the peer takes it soon."""
+        with suppress(TimeoutError, SessionClosedError):
+            async with asyncio.timeout(GOODBYE_TIMEOUT):
+                while not self._queue.empty():
+                    await self._send_next()
+
+    async def deliver(self, sending: Awaitable[None]) -> None:
+        """Wait for a call of the wire.
+
+        Raises:
+            SessionClosedError: The peer is gone, or has taken nothing for too long.
+
+        """
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await sending
+        except TimeoutError:
+            raise self._lost(CloseReason.CLIENT_STALLED) from None
+        except ConnectionError as error:
+            raise self._lost(CloseReason.CLIENT_LEFT) from error
+
+    async def _send_next(self) -> None:
+        item = await self._queue.get()
+        if not isinstance(item, str):
+            await item()
+            return
+        self.sent += 1
+        await self.deliver(self._wire.send_message(item))
