@@ -1,0 +1,21 @@
+"""What you said comes back when you pause."""
+
+import numpy as np
+import uvicorn
+from fastrtc import ReplyOnPause, Stream
+from numpy.typing import NDArray
+from starlette.applications import Starlette
+
+
+def echo(audio: tuple[int, NDArray[np.int16]]):
+    """Called with everything you said, when you pause."""
+    yield audio
+
+
+stream = Stream(ReplyOnPause(echo), modality="audio", mode="send-receive")
+
+app = Starlette()
+stream.mount(app)
+
+if __name__ == "__main__":
+    uvicorn.run(app, host="127.0.0.1", port=8000)

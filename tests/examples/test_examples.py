@@ -1,0 +1,102 @@
+"""Every example is run as a program and driven as a user would."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from fastrtc.talk import talk_to
+from numpy.typing import NDArray
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+Audio = tuple[int, NDArray[np.int16]]
+Running = Callable[[str], AbstractContextManager[str]]
+
+
+def loudest_hertz(sound: NDArray[np.int16], rate: int) -> float:
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(sound.size)))
+    return float(np.argmax(spectrum) * rate / sound.size)
+
+
+def test_every_example_is_listed_and_tested() -> None:
+    names = {path.stem for path in EXAMPLES.glob("*.py")}
+    listed = (EXAMPLES / "README.md").read_text()
+    tested = {"echo", "greeting", "radio", "stream_handler", "async_stream_handler"}
+    assert names == tested | {"custom_routes", "lean_server"}
+    assert all(f"`{name}.py`" in listed for name in names)
+
+
+async def test_echo_gives_back_what_was_said(running: Running, question: Audio) -> None:
+    with running("echo") as url:
+        talk = await talk_to(url, question)
+    assert len(talk.turns) == 1
+    turn = talk.turns[0]
+    assert turn.spoke is not None
+    assert turn.delay is not None
+    assert turn.reply_seconds >= turn.spoke.end - turn.spoke.start
+    said = question[1][0].astype(float)
+    heard = talk.heard[0].astype(float)
+    likeness = np.fft.irfft(np.fft.rfft(heard, 2**20) * np.conj(np.fft.rfft(said, 2**20)))
+    assert likeness.max() / (said @ said) == pytest.approx(1, abs=0.05)  # same, and as loud
+
+
+async def test_greeting_is_heard_first_and_the_reply_has_a_beep_per_second(
+    running: Running, question: Audio
+) -> None:
+    with running("greeting") as url:
+        talk = await talk_to(url, question)
+    greeting = talk.heard[0, : talk.rate // 2]
+    assert np.abs(greeting).max() > 1000
+    assert talk.turns[-1].reply_seconds == pytest.approx(0.6, abs=0.01)
+    assert "fetch_output" in {notice.type for notice in talk.notices}
+
+
+async def test_radio_plays_its_scale_and_ends(running: Running) -> None:
+    silence = (24000, np.zeros((1, 24000 * 4), np.int16))
+    with running("radio") as url:
+        talk = await talk_to(url, silence, tail=1.0)
+    assert talk.heard_seconds == pytest.approx(2.0, abs=0.05)
+    assert talk.ended == "The stream has ended."
+    first = int(np.argmax(np.abs(talk.heard[0]) > 100))
+    note = talk.heard[0, first : first + talk.rate // 5].astype(float)
+    assert loudest_hertz(note, talk.rate) == pytest.approx(262, abs=6)
+
+
+@pytest.mark.parametrize("name", ["stream_handler", "async_stream_handler"])
+async def test_handlers_echo_every_frame(running: Running, question: Audio, name: str) -> None:
+    with running(name) as url:
+        talk = await talk_to(url, question, tail=0.5)
+    assert talk.heard_seconds >= question[1].shape[1] / question[0] - 0.1
+    assert np.abs(talk.heard).max() == pytest.approx(np.abs(question[1]).max(), rel=0.02)
+
+
+async def test_custom_routes_take_inputs_and_stream_outputs(
+    running: Running, question: Audio
+) -> None:
+    async def first_update(client: httpx.AsyncClient, session_id: str) -> dict[str, float]:
+        async with client.stream("GET", "/updates", params={"webrtc_id": session_id}) as answer:
+            async for line in answer.aiter_lines():
+                if line.startswith("data: "):
+                    update: dict[str, float] = json.loads(line.removeprefix("data: "))
+                    return update
+        raise AssertionError("the stream of updates ended")
+
+    session_id = "chosen-by-the-client"
+    with running("custom_routes") as url:
+        async with httpx.AsyncClient(base_url=url) as client, asyncio.TaskGroup() as tasks:
+            update = tasks.create_task(first_update(client, session_id))
+            talking = tasks.create_task(talk_to(url, question, session_id=session_id))
+            body = {"webrtc_id": session_id, "gain": 0.5}
+            unknown = await client.post("/input_hook", json={**body, "webrtc_id": "nobody"})
+            while (answer := await client.post("/input_hook", json=body)).status_code == 404:
+                await asyncio.sleep(0.05)  # not connected yet
+    assert unknown.status_code == 404
+    assert answer.status_code == 200
+    assert update.result()["gain"] == 0.5
+    peak = np.abs(question[1]).max()
+    assert np.abs(talking.result().heard).max() == pytest.approx(peak / 2, rel=0.05)
