@@ -1,0 +1,7 @@
+"""``python -m fastrtc``: the command line."""
+
+import sys
+
+from fastrtc.cli import main
+
+sys.exit(main())

@@ -1,0 +1,104 @@
+"""The demo, from a recording of speech to what comes back."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fastrtc import demo, talk
+from fastrtc_core.audio import read_wav, write_wav
+
+TURN = re.compile(
+    r"turn \d   spoke (?P<start>[\d.]+)-(?P<end>[\d.]+) s   pause detected [\d.]+   "
+    r"reply from (?P<reply>[\d.]+) s \((?P<delay>[\d.]+) s after you stopped\), "
+    r"(?P<length>[\d.]+) s long(, interrupted at (?P<stop>[\d.]+))?"
+)
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    command = [sys.executable, "-W", "error", "-m", "fastrtc.demo", *map(str, arguments)]
+    it = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Traceback" not in it.stderr
+    return it.returncode, it.stdout, it.stderr
+
+
+def turns(output: str) -> list[dict[str, float | None]]:
+    lines = [line for line in output.splitlines() if line.startswith("turn ")]
+    found = [TURN.fullmatch(line) for line in lines]
+    assert all(found), output
+    return [
+        {name: value and float(value) for name, value in turn.groupdict().items()}
+        for turn in found
+        if turn
+    ]
+
+
+def pause(rate: int, seconds: float) -> NDArray[np.int16]:
+    return np.zeros((1, round(rate * seconds)), np.int16)
+
+
+def test_what_was_said_comes_back(speech: Path, tmp_path: Path) -> None:
+    code, output, errors = run("--wav", speech, "--out", tmp_path / "reply.wav")
+    assert (code, errors) == (0, "")
+    (turn,) = turns(output)
+    assert turn["delay"] is not None
+    assert 0.4 < turn["delay"] < 1.0  # half a second of it is the pause
+    rate, heard = read_wav(tmp_path / "reply.wav")
+    _, said = read_wav(speech)
+    overlap = np.correlate(heard[0] / 1e3, said[0, rate // 2 : rate] / 1e3)
+    energy = np.sum((said[0, rate // 2 : rate] / 1e3) ** 2)
+    assert overlap.max() == pytest.approx(energy, rel=0.05)
+
+
+def test_who_speaks_interrupts_the_reply(speech: Path, tmp_path: Path) -> None:
+    rate, said = read_wav(speech)
+    both = np.concatenate([said, pause(rate, 1.2), said], axis=1)
+    write_wav(tmp_path / "both.wav", (rate, both))
+    code, output, errors = run("--wav", tmp_path / "both.wav", "--out", tmp_path / "reply.wav")
+    assert (code, errors) == (0, "")
+    first, second = turns(output)
+    assert first["stop"] is not None
+    assert second["start"] is not None
+    assert 0.0 < first["stop"] - second["start"] < 0.5
+    assert second["stop"] is None
+
+
+def test_without_speech_no_turn_is_answered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(talk, "PATIENCE", 0.3)
+    silence = tmp_path / "silence.wav"
+    write_wav(silence, (16000, pause(16000, 0.5)))
+    assert demo.main(["--wav", str(silence), "--out", str(tmp_path / "reply.wav")]) == 1
+    assert "no turn was answered; is there speech in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("missing.wav", "missing.wav can't be read: No such file"), ("text.wav", "is not a PCM WAV")],
+)
+def test_a_recording_that_cannot_be_read(name: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("no sound")
+    code, _, errors = run("--wav", tmp_path / name)
+    assert code == 2
+    assert words in errors
+
+
+def test_the_page_is_served() -> None:
+    command = [sys.executable, "-W", "error", "-m", "fastrtc.demo", "--port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as server:
+        try:
+            assert server.stdout is not None
+            found = re.match(r"Talk to it at (\S+) ", server.stdout.readline())
+            assert found is not None
+            page = httpx.get(found[1])
+        finally:
+            server.terminate()
+    assert page.status_code == 200
+    assert "<title>" in page.text
