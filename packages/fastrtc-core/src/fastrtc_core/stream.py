@@ -165,11 +165,13 @@ class Stream:
         with self.sessions.slot(request.transport, limits):
             user = await self._identify(request)
             self.sessions.check_free(session_id)
+            handler = await self._pool.call(self._new_handler)
+            self.sessions.check_free(session_id)  # others may have come while the handler was made
             session = Session(
                 session_id=session_id,
                 request=request,
                 user=user,
-                handler=await self._pool.call(self._new_handler),
+                handler=handler,
                 wire=wire,
                 pool=self._pool,
                 mode=self.mode,

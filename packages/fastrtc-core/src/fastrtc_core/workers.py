@@ -97,7 +97,7 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._idle: list[SimpleQueue[_Job[object]]] = []
         self._lanes = 0
-        self._calls: set[object] = set()
+        self._calls: dict[object, int] = {}
 
     @property
     def lanes(self) -> int:
@@ -110,13 +110,13 @@ class WorkerPool:
         return len(self._calls)
 
     @property
-    def calls(self) -> frozenset[object]:
-        """A mark of every call that runs at this moment, its own for as long as it runs.
+    def calls(self) -> dict[object, int]:
+        """The calls that run at this moment, each with its thread's ident, 0 before it has one.
 
         For clocks of tests, which must not go on while a thread works.
         """
         with self._lock:
-            return frozenset(self._calls)
+            return dict(self._calls)
 
     def lane(self, *, even_if_full: bool = False) -> "Lane":
         """Open a lane; close it when done.
@@ -170,7 +170,7 @@ class WorkerPool:
 
     def _start(self, job: "_Job[T]") -> None:
         with self._lock:
-            self._calls.add(job)
+            self._calls[job] = 0
             inbox = self._idle.pop() if self._idle else None
         if inbox is None:
             inbox = SimpleQueue()
@@ -189,9 +189,10 @@ class WorkerPool:
                         self._idle.remove(inbox)
                         return
                 continue  # it was taken out of the idle list just now: a job is coming
+            self._calls[job] = threading.get_ident()
             job.run()
             with self._lock:
-                self._calls.remove(job)
+                del self._calls[job]
                 self._idle.append(inbox)
             del job
 
