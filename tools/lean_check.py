@@ -63,7 +63,7 @@ BUDGETS = (
         145,
         600,
     ),
-    Budget(("fastrtc[all]",), "fastrtc", 17, 145, 60),
+    Budget(("fastrtc[all]",), "fastrtc", 17, 145, 80),
 )
 
 

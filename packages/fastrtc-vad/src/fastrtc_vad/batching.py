@@ -10,8 +10,9 @@ from queue import SimpleQueue
 from typing import Final, TypeAlias
 
 import numpy as np
-from fastrtc_core.detection import StreamingPauseDetectionModel
 from numpy.typing import NDArray
+
+from fastrtc_core.detection import StreamingPauseDetectionModel
 
 logger = logging.getLogger("fastrtc_vad")
 
@@ -47,7 +48,7 @@ class Batcher:
         self._delay = delay
         self._waiting: list[_Request] = []
         self._newest_state: object = None
-        self._is_alone = True
+        self._is_alone = True  # the two newest requests came from one stream
         self._is_due = False  # a batch is being gathered or inferred
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         threading.Thread(target=_work, args=(self._jobs,), name="fastrtc-vad", daemon=True).start()
@@ -85,7 +86,7 @@ class Batcher:
         """
         request = _Request(windows, state, self.loop.create_future())
         self._waiting.append(request)
-        self._is_alone = state is self._newest_state
+        self._is_alone = self._newest_state is None or self._newest_state is state
         self._newest_state = state
         if not self._is_due:
             self._gather()
@@ -118,6 +119,8 @@ class Batcher:
         answers: list[NDArray[np.float32]] | BaseException
         try:
             answers = _infer(self.model, requests)
+        except StopIteration:  # a future refuses it
+            answers = RuntimeError(f"{type(self.model).__name__}.infer raised StopIteration")
         except BaseException as error:  # noqa: BLE001 - it is the waiting sessions' to handle
             answers = error
         try:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+
 from fastrtc_core.detection import (
     ModelOptions,
     PauseDetectionModel,
     StreamingPauseDetectionModel,
 )
-from numpy.typing import NDArray
 
 SAMPLE_RATE: Final = 16_000
 WINDOW_SAMPLES: Final = 512
@@ -39,9 +40,9 @@ class LiftedModel:
         options: Handed to the model as they are.
     """
 
-    sample_rate: Final = SAMPLE_RATE
-    window_samples: Final = WINDOW_SAMPLES
-    release: Final = 0.0  # a batch model tells where speech ended, and has its own options for it
+    sample_rate: int = SAMPLE_RATE
+    window_samples: int = WINDOW_SAMPLES
+    release: float = 0.0  # a batch model tells where speech ended, and has its own options for it
 
     def __init__(self, model: PauseDetectionModel, options: ModelOptions | None) -> None:
         self._model = model

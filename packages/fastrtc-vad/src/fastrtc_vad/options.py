@@ -36,7 +36,8 @@ class SileroVadOptions:
     `AlgoOptions.max_continuous_speech_s`."""
 
     min_silence_duration_ms: float = 150
-    """Milliseconds, 0 or more. Shorter silences are part of the speech around them."""
+    """Milliseconds, 0 or more. Shorter silences are part of the speech around them, and end no
+    turn."""
 
     window_size_samples: int = WINDOW_SAMPLES
     """512, the only length the model takes. 1024 and 1536, which older models took, are accepted

@@ -80,6 +80,11 @@ class Segmenter:
         return self._open if self._open is not None and self._counts(self._open) else None
 
     @property
+    def is_open(self) -> bool:
+        """Whether speech goes on, or stopped so lately that it would be the same segment."""
+        return self._open is not None
+
+    @property
     def run_start(self) -> float:
         """When the newest row of voiced windows began."""
         return self._run_start
@@ -157,8 +162,11 @@ def find_segments(
 
 def _padded(segments: list[Segment], pad: float, length: float) -> list[Segment]:
     """Each segment longer by `pad` at both ends; two that would meet share the silence evenly."""
+    if not segments:
+        return []
     middles = [(before.end + after.start) / 2 for before, after in pairwise(segments)]
+    rooms = zip([0.0, *middles], [*middles, length], strict=True)
     return [
         Segment(max(first, segment.start - pad), min(last, segment.end + pad))
-        for first, segment, last in zip([0.0, *middles], segments, [*middles, length], strict=True)
+        for segment, (first, last) in zip(segments, rooms, strict=True)
     ]

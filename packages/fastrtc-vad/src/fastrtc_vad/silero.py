@@ -7,10 +7,10 @@ from importlib.resources import as_file, files
 from typing import Final, TypeAlias
 
 import numpy as np
-from fastrtc_core.audio import Resampler, to_float32
-from fastrtc_core.detection import AudioChunk, ModelOptions
 from numpy.typing import NDArray
 
+from fastrtc_core.audio import Resampler, to_float32
+from fastrtc_core.detection import AudioChunk, ModelOptions
 from fastrtc_vad.options import WINDOW_SAMPLES, SileroVadOptions
 from fastrtc_vad.segments import find_segments
 
@@ -60,9 +60,9 @@ class SileroVADModel:
     thread.
     """
 
-    sample_rate: Final = SAMPLE_RATE
-    window_samples: Final = WINDOW_SAMPLES
-    release: Final = RELEASE
+    sample_rate: int = SAMPLE_RATE
+    window_samples: int = WINDOW_SAMPLES
+    release: float = RELEASE
 
     def __init__(self) -> None:
         self._net = self._load_net()

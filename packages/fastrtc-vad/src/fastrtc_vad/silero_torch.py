@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fastrtc_core.errors import MissingPackageError
 from fastrtc_vad.silero import Answer, SileroNet, SileroVADModel
 
 EXTRA: Final = "fastrtc-vad[torch]"

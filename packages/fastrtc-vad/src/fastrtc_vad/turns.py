@@ -11,7 +11,8 @@ free        no such reply
 speech      the stretch holds more than `started_talking_threshold` of speech
 barge_in    a reply plays, may be interrupted, was not yet, and either the newest
             `interrupt_threshold` seconds were voiced without a break or, while listening, `speech`
-pause       the stretch began after the onset and holds less than `speech_threshold` of speech
+pause       the stretch began after the onset and holds less than `speech_threshold` of speech, and
+            the newest silence is longer than those that are part of speech
 limit       the turn, or speech without a break in it, is as long as it may get
 trigger     the application ends the turn by hand
 =========== ========================================================================================
@@ -201,7 +202,7 @@ class TurnMachine:
         length = self.now - self._onset
         if length >= algo.max_continuous_speech_s - slack or self._segmenter.is_full:
             return {"limit"}
-        if self._segmenter.voiced or length < algo.audio_chunk_duration - slack:
+        if self._segmenter.is_open or length < algo.audio_chunk_duration - slack:
             return set()
         overdue = self.now - self._speech_end - algo.audio_chunk_duration + algo.speech_threshold
         is_rising = probability >= HINT and overdue < HINT_LIMIT - slack

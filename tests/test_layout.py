@@ -1,0 +1,154 @@
+"""The shape of the repository, where no other tool looks at it."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+MEMBERS = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
+PROJECTS: dict[str, dict[str, Any]] = {
+    member.name: tomllib.loads((member / "pyproject.toml").read_text())["project"]
+    for member in MEMBERS
+}
+FACADE = "fastrtc"
+MOST_LINES = 500
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+CORE_MAY_IMPORT = sys.stdlib_module_names | {"fastrtc_core", "numpy"}
+# What an extra brings is imported inside the function that needs it.
+CORE_MAY_IMPORT_LATE = CORE_MAY_IMPORT | {"av"}
+NOT_LOADED_BY = {
+    "fastrtc_core": {"av", "onnxruntime", "starlette", "torch", "uvicorn", "websockets"},
+    "fastrtc_vad": {"starlette", "torch", "uvicorn", "websockets"},
+    "fastrtc_websocket": {"onnxruntime", "torch", "uvicorn"},
+    "fastrtc": {"fastrtc_core", "fastrtc_vad", "fastrtc_websocket", "numpy"},
+}
+
+each_member = pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)
+
+
+def import_name(member: Path) -> str:
+    return member.name.replace("-", "_")
+
+
+def python_files() -> list[Path]:
+    folders = ("benchmarks", "examples", "packages", "scripts", "tests", "tools")
+    return [
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+    ]
+
+
+def imported_roots(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield the line and the top-level name of every import in a tree."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, alias.name.partition(".")[0]) for alias in names)
+            case ast.ImportFrom(module=str(module), level=0):
+                yield node.lineno, module.partition(".")[0]
+
+
+def requirements(project: dict[str, Any]) -> list[Requirement]:
+    extras: dict[str, list[str]] = project.get("optional-dependencies", {})
+    return [
+        Requirement(line) for group in (project["dependencies"], *extras.values()) for line in group
+    ]
+
+
+def test_core_imports_numpy_and_the_standard_library() -> None:
+    for path in (ROOT / "packages/fastrtc-core/src").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        functions = (node for node in ast.walk(tree) if isinstance(node, FUNCTIONS))
+        late = {line for function in functions for line, _ in imported_roots(function)}
+        for line, name in imported_roots(tree):
+            allowed = CORE_MAY_IMPORT_LATE if line in late else CORE_MAY_IMPORT
+            assert name in allowed, f"{path.name}:{line} imports {name}"
+
+
+@pytest.mark.parametrize("package", sorted(NOT_LOADED_BY))
+def test_import_loads_only_what_it_may(package: str) -> None:
+    code = f"import sys, {package}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert package in loaded
+    assert not NOT_LOADED_BY[package] & set(loaded)
+
+
+@each_member
+def test_members_need_only_core_at_its_present_version(member: Path) -> None:
+    for requirement in requirements(PROJECTS[member.name]):
+        if requirement.name not in PROJECTS:
+            assert requirement.specifier, f"{requirement} has no lower bound"
+            continue
+        assert member.name == FACADE or requirement.name == "fastrtc-core", str(requirement)
+        version = PROJECTS[requirement.name]["version"]
+        assert requirement.specifier.contains(version, prereleases=True), str(requirement)
+
+
+@each_member
+def test_member_declares_what_it_imports(member: Path) -> None:
+    declared = {need.name.replace("-", "_") for need in requirements(PROJECTS[member.name])}
+    allowed = sys.stdlib_module_names | declared | {import_name(member)}
+    if member.name == FACADE:  # whatever is installed; the extras name the parts
+        allowed |= {import_name(other) for other in MEMBERS}
+    for path in (member / "src").rglob("*.py"):
+        for line, name in imported_roots(ast.parse(path.read_text())):
+            assert name in allowed, f"{path.name}:{line} imports {name}, which is not declared"
+
+
+@each_member
+def test_member_is_complete(member: Path) -> None:
+    for name in ("README.md", "CHANGELOG.md", "LICENSE"):
+        assert (member / name).read_text().strip(), f"{name} is empty"
+    assert (member / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert (member / "src" / import_name(member) / "py.typed").exists()
+    assert PROJECTS[member.name]["name"] == member.name
+
+
+@each_member
+def test_version_is_the_same_everywhere(member: Path) -> None:
+    version = PROJECTS[member.name]["version"]
+    assert f"## {version}" in (member / "CHANGELOG.md").read_text()
+    package = import_module(import_name(member))
+    assert getattr(package, "__version__", version) == version
+
+
+@each_member
+def test_public_names_exist_and_are_listed_once(member: Path) -> None:
+    package = import_module(import_name(member))
+    if member.name == FACADE:  # its names depend on what is installed, so `import *` is no use
+        assert not hasattr(package, "__all__")
+        return
+    assert len(set(package.__all__)) == len(package.__all__)
+    missing = [name for name in package.__all__ if not hasattr(package, name)]
+    assert not missing
+
+
+def test_files_are_short() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in python_files()}
+    too_long = {str(path.relative_to(ROOT)): n for path, n in lengths.items() if n > MOST_LINES}
+    assert not too_long
+
+
+def test_test_folders_are_no_packages() -> None:
+    found = list(ROOT.glob("packages/*/tests/**/__init__.py"))
+    assert not found, "two packages' tests of the same name would clash"
+
+
+def test_the_facade_can_install_every_part() -> None:
+    extras: dict[str, list[str]] = PROJECTS[FACADE]["optional-dependencies"]
+    parts = {name.removeprefix("fastrtc-") for name in PROJECTS} - {FACADE, "core"}
+    assert parts == set(extras) - {"all"}
+    (everything,) = map(Requirement, extras["all"])
+    assert everything.extras == parts
