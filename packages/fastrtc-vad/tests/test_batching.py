@@ -176,7 +176,7 @@ async def test_an_error_of_the_model_reaches_all_of_the_batch_and_no_other() -> 
 async def test_a_model_that_runs_out_of_something_is_an_error_and_not_a_hang() -> None:
     model = Model()
     model.error = StopIteration()  # what next() raises
-    with pytest.raises(RuntimeError, match="Model.infer raised StopIteration"):
+    with pytest.raises(RuntimeError, match="infer raised StopIteration"):
         await Batcher(model).probability(window(0), model.new_state())
 
 

@@ -156,11 +156,11 @@ def test_64_ms_of_other_sound_neither_interrupts_nor_starts_a_turn(hear: Hear, k
         assert listen(heard, speaking=True) == []
 
 
-@pytest.mark.parametrize(("gap", "cut_off"), [(0.3, 0.01), (0.4, 0.05)])
+@pytest.mark.parametrize(("gap", "cut_off"), [(0.3, 0.02), (0.4, 0.1)])
 def test_a_silence_between_words_does_not_end_the_turn(
     corpus: list[Utterance], hear: Hear, gap: float, cut_off: float
 ) -> None:
-    """The model hears a word 0.03 to 0.13 s after its onset, and the turn ends after 0.5 s."""
+    """Few fail: a final p that is not heard, or an initial s that is heard late."""
     spoken = [(u, u.samples[samples(u.start) : samples(u.end)]) for u in corpus]
     silence = [np.zeros(samples(seconds), np.float32) for seconds in (0.5, gap, 1.0)]
     sounds = [

@@ -169,6 +169,13 @@ def test_doubtful_speech_that_goes_on_interrupts_too() -> None:
     assert rig.hear((10, 0), (10, 0.8), speaking=True)[0] == ("interrupted", 15)
 
 
+def test_the_audio_of_an_interruption_is_kept_though_it_was_too_short_to_be_speech() -> None:
+    rig = Rig(speech=replace(PLAIN, min_speech_duration_ms=250))
+    told = rig.hear((10, 0), (5, 1), speaking=True) + rig.hear((30, 0))
+    assert [kind for kind, _ in told] == ["interrupted", "started_talking", "pause_detected"]
+    assert rig.events[-1].end >= 15 * WINDOW
+
+
 def test_broken_speech_interrupts_when_it_would_start_a_turn() -> None:
     rig = Rig(speech=PLAIN)
     told = rig.hear((10, 0), *[(2, 1), (1, 0)] * 5, speaking=True)
@@ -201,12 +208,12 @@ def test_speech_just_before_a_reply_does_not_interrupt_it() -> None:
 
 
 def test_speech_during_a_protected_reply_is_ignored() -> None:
-    rig = Rig()
+    rig = Rig(speech=PLAIN)
     rig.hear((10, 0))
     assert rig.hear((40, 1), (40, 0), speaking=True, can_interrupt=False) == []
     assert rig.machine.state == "held"
     assert rig.hear((40, 0)) == []
-    assert rig.machine.state == "listening"
+    assert rig.machine.trigger()[0].start == pytest.approx(rig.machine.now)
 
 
 def test_speech_that_outlasts_a_protected_reply_starts_a_turn_normally() -> None:

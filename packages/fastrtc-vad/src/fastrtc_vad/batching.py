@@ -17,7 +17,9 @@ from fastrtc_core.detection import StreamingPauseDetectionModel
 logger = logging.getLogger("fastrtc_vad")
 
 COLLECT_SECONDS: Final = 0.01
-"""How long the first window of a batch waits for those of other sessions."""
+"""How long the first window of a batch waits for those of other sessions. Measured with Silero and
+20 sessions: 0.67 % of a core for each without waiting, 0.36 % at 5 ms, 0.30 % at 10, 0.28 % at 20.
+"""
 
 _Job: TypeAlias = Callable[[], None]
 

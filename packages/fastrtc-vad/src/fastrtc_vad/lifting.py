@@ -16,8 +16,8 @@ SAMPLE_RATE: Final = 16_000
 WINDOW_SAMPLES: Final = 512
 
 RING_SECONDS: Final = 2.048
-"""Audio a batch model is shown with every window: 64 windows. Models judge a sound by what surrounds
-it, and drop speech that is cut too short."""
+"""Audio a batch model is shown with every window: 64 windows. Models judge a sound by what
+is around it, and drop speech that is cut too short."""
 
 
 class LiftedState:

@@ -37,8 +37,8 @@ with the last 10 ms that are within 35 dB of the loudest. Clean: median 0.054, 5
 Answer: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 SileroNet: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32]], Answer]
-"""Context and window of each stream, ``(streams, 576)``, and their memory, ``(2, streams, 128)``, to
-probabilities, ``(streams,)``, and the memory after them."""
+"""From context and window of each stream, ``(streams, 576)``, and memory, ``(2, streams, 128)``, to
+the probabilities, ``(streams,)``, and the memory after them."""
 
 _loading: Final = threading.Lock()
 

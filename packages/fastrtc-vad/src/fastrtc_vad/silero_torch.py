@@ -1,5 +1,6 @@
 """Silero VAD through torch: the network the silero-vad package ships. Needs the extra ``torch``."""
 
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,7 @@ class SileroTorchModel(SileroVADModel):
     def _load_net() -> SileroNet:
         package = find_spec("silero_vad")  # not imported: that takes a second
         try:
-            import torch
+            torch = import_module("torch")
         except ImportError as error:
             raise MissingPackageError("SileroTorchModel", EXTRA) from error
         if package is None or package.origin is None:

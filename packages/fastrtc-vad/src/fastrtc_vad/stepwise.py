@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from inspect import isasyncgen, iscoroutine, isgenerator
+from inspect import isasyncgen, iscoroutine
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def stepwise(reply: Callable[[], Any]) -> Iterator[EmitType]:
                 yield runner.run(made)
             else:
                 yield from _drawn(runner, made)
-    elif isgenerator(made):
+    elif isinstance(made, Iterator):
         yield from made
     else:
         yield made

@@ -180,8 +180,8 @@ class TurnMachine:
     def _event(self, kind: TurnEventKind, sign: Sign) -> TurnEvent:
         start = max(self._floor, self._onset - self._pad)
         end = self.now
-        if sign == "pause":
-            end = min(end, max(self._onset, self._speech_end) + self._pad)
+        if sign == "pause" and self._speech_end > self._onset:  # else it was too short to be seen
+            end = min(end, self._speech_end + self._pad)
         return TurnEvent(kind, start, end)
 
     def _signs(self, probability: float, speaking: bool, can_interrupt: bool) -> set[Sign]:
