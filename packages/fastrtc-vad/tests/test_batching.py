@@ -216,9 +216,12 @@ def test_a_loop_that_closed_meanwhile_is_no_error() -> None:
     model.gate.set()
     thread = thread_of(batcher)
     del batcher
-    gc.collect()
-    thread.join(10)
-    assert not thread.is_alive()
+    for _ in range(100):  # what the call holds is let go when it returns, in its own time
+        gc.collect()
+        thread.join(0.1)
+        if not thread.is_alive():
+            return
+    pytest.fail("the thread has not ended")
 
 
 async def test_sessions_of_a_loop_share_the_batcher_of_a_model() -> None:
@@ -254,7 +257,7 @@ def test_a_batcher_that_is_let_go_takes_model_loop_and_thread_with_it() -> None:
 def thread_of(batcher: Batcher) -> threading.Thread:
     """The newest of the threads that serve batchers: tests run one after the other."""
     assert batcher.model is not None
-    return [thread for thread in threading.enumerate() if thread.name == "fastrtc-vad"][-1]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("fastrtc-vad")][-1]
 
 
 async def test_silero_in_batches_gives_what_it_gives_alone(model: SileroVADModel) -> None:

@@ -109,11 +109,8 @@ def test_serve_talk_and_end() -> None:
         run = fastrtc("talk", url, "--wav", "in.wav", "--out", "out.wav", "--tail", "0.5")
         assert run.returncode == 0, run.stderr
         assert "s of sound came back; out.wav has it" in run.stdout
-        rate, heard = read_wav("out.wav")
-        assert rate == 24000
-        np.testing.assert_array_equal(
-            np.trim_zeros(heard[0]), np.trim_zeros(read_wav("in.wav")[1][0])
-        )
+        heard, said = (read_wav(name)[1] for name in ("out.wav", "in.wav"))
+        np.testing.assert_array_equal(heard[heard != 0], said[said != 0])
         server.send_signal(signal.SIGINT)
         out, err = server.communicate()
     assert server.returncode == 0

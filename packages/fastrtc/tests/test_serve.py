@@ -63,9 +63,19 @@ async def test_live_sessions_end_before_the_server() -> None:
     goodbye = "The server is shutting down."
     assert json.loads(messages[-1]) == {"type": "end_stream", "data": goodbye}
     assert closed.rcvd is not None
-    assert closed.rcvd.code == 1000
+    assert closed.rcvd.code == 1001  # going away, RFC 6455 section 7.4.1
     assert told == [SessionClosed(CloseReason.SHUTDOWN, goodbye)]
     assert not len(stream.sessions)
+
+
+async def test_an_error_in_the_block_comes_out_as_it_is(echo: Stream) -> None:
+    server = Server(echo, port=0)
+    with pytest.raises(KeyError, match="oh"):
+        async with server.running():
+            raise KeyError("oh")
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(server.url)
 
 
 def test_a_port_in_use_is_told(echo: Stream) -> None:

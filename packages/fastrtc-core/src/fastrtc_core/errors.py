@@ -179,6 +179,7 @@ class MissingPackageError(ImportError):
     """A part of the library is not installed."""
 
     def __init__(self, what: str, package: str) -> None:
-        super().__init__(f"{what} needs {package}, which is not installed: pip install {package}")
+        name = f'"{package}"' if "[" in package else package  # shells give brackets a meaning
+        super().__init__(f"{what} needs {package}, which is not installed: pip install {name}")
         self.what = what
         self.package = package

@@ -54,7 +54,7 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class ResponseFinished:
-    """A reply was heard to its end."""
+    """A reply was heard to its end, or has failed, or had no sound."""
 
     played: float
 

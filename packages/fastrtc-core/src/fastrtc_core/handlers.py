@@ -10,7 +10,6 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from functools import partial
 from inspect import isawaitable, iscoroutinefunction
 from queue import Full, Queue, SimpleQueue
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fastrtc_core.errors import ArgumentsTimeoutError, HandlerError, SessionClosedError
+from fastrtc_core.errors import ArgumentsTimeoutError, HandlerError
 from fastrtc_core.events import CloseReason
 from fastrtc_core.frames import Layout
 from fastrtc_core.messages import SEND_INPUT
@@ -155,12 +154,15 @@ class StreamHandlerBase:
         return self._session
 
     async def run_session(self, session: "Session") -> None:
-        """Serve a session until it is cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._start_up(session))
-            for name, loop in _MEDIA_METHODS.items():
-                if hasattr(self, name) and not (session.mode == "receive" and "receive" in name):
-                    tasks.create_task(_until_closed(loop(session, _caller(self, name), name)))
+        """Serve a session: start what is to run for as long as it lives."""
+        self.begin(session)
+        for name, loop in _MEDIA_METHODS.items():
+            if hasattr(self, name) and not (session.mode == "receive" and "receive" in name):
+                session.start(loop(session, _caller(self, name), name), name)
+
+    def begin(self, session: "Session") -> None:
+        """Have `start_up` run beside the conversation; if it fails, the session ends."""
+        session.start(self._start_up(session), "start_up")
 
     async def _start_up(self, session: "Session") -> None:
         failures = session.counters.failures
@@ -357,11 +359,6 @@ async def _in_lane(
 ) -> object:
     result = await handler.session.lane(name).run(method, *args)
     return await result if isawaitable(result) else result
-
-
-async def _until_closed(loop: Coroutine[object, object, None]) -> None:
-    with suppress(SessionClosedError):
-        await loop
 
 
 async def _receive_loop(session: "Session", receive: Call, name: str) -> None:

@@ -32,7 +32,7 @@ class AudioInbox:
 
     def __init__(self, rate: int, layout: Layout) -> None:
         self._rate = rate
-        self._layout = layout
+        self._layout: Layout = layout
         self._channels = 1 if layout == "mono" else 2
         self._resampler: Resampler | None = None
         self._frames: deque[AudioFrame] = deque()

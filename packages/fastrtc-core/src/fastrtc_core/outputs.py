@@ -127,9 +127,13 @@ def _audio(item: object) -> AudioFrame:
 
 
 def _layout(layout: object) -> Layout | None:
-    if layout is None or layout == "mono" or layout == "stereo":
-        return layout
-    raise ValueError(f"the layout must be 'mono' or 'stereo', not {layout!r}")
+    if layout == "mono":
+        return "mono"
+    if layout == "stereo":
+        return "stereo"
+    if layout is not None:
+        raise ValueError(f"the layout must be 'mono' or 'stereo', not {layout!r}")
+    return None
 
 
 def _channels_first(samples: NDArray[np.int16], layout: Layout | None) -> NDArray[np.int16]:

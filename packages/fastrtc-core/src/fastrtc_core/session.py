@@ -9,6 +9,7 @@ then the handler's `shutdown` is called and what was queued for the client is se
 import asyncio
 import inspect
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ SHUTDOWN_TIMEOUT: Final = 5.0
 """Seconds a handler's `shutdown` may take before it is left to itself."""
 
 MAX_FAILURES: Final = 10
-"""Failures of user code in a row, without a success between them, that end a session."""
+"""Failures of one method in a row, without a success between them, that end a session."""
 
 KEPT: Final = 256
 """Outputs, events and messages kept for readers that are behind."""
@@ -112,7 +113,7 @@ class Session:
         self._time_limit = time_limit
         self._tasks = asyncio.TaskGroup()
         self._ending = asyncio.Event()
-        self._failures_in_a_row = 0
+        self._failures_in_a_row: Counter[str] = Counter()
         self._bridge = Bridge(self._tasks, self._closed_error)
         self._outbox = Outbox(wire, self._lose)
         self._speaker = Speaker(wire, handler.output_sample_rate, self._outbox.deliver)
@@ -267,17 +268,17 @@ class Session:
     def report(self, error: Exception, where: str) -> None:
         """Tell the log, the application and the client that user code failed.
 
-        The session ends after `MAX_FAILURES` in a row.
+        The session ends after `MAX_FAILURES` of one method in a row.
         """
         if isinstance(error, SessionClosedError):
             return
         logger.error("session %s: %s failed", self.id, where, exc_info=error)
         self.counters.failures += 1
-        self._failures_in_a_row += 1
+        self._failures_in_a_row[where] += 1
         self.publish(HandlerFailed(where, error))
         text = str(error) if isinstance(error, FastRTCError) else type(error).__name__
         self.send(Message("error", f"{where} failed: {text}"))
-        if self._failures_in_a_row >= MAX_FAILURES:
+        if self._failures_in_a_row[where] >= MAX_FAILURES:
             self.close(CloseReason.HANDLER_FAILED, f"{where} failed {MAX_FAILURES} times in a row")
 
     @contextmanager
@@ -290,7 +291,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - user code may raise anything
             self.report(error, where)
         else:
-            self._failures_in_a_row = 0
+            self._failures_in_a_row[where] = 0
 
     def publish(self, event: Event) -> None:
         """Tell the application of an event."""
@@ -376,6 +377,8 @@ class Session:
                 await self._speaker.drain()
         finally:
             self._speaker.leave(utterance)
+            if utterance.cancelled:
+                self._enqueue(self._speaker.settle)
 
     def interrupt(self) -> float:
         """Stop everything that is being said or waits for it.

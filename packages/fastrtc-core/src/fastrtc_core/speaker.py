@@ -179,15 +179,23 @@ class Speaker:
 
         What is left of it when the speaker is flushed is dropped.
         """
-        while (self._floor[0] if self._floor else None) is not by:
-            await self._floor_changed.wait()
+        await self._turn(by)
         epoch = self._epoch
         for piece in self._pieces(audio):
-            if wait := self._playout.delay(self._loop.time()):
-                await asyncio.sleep(wait)
+            await self._turn(by)
             if epoch != self._epoch:
                 return
             await self._send(piece, by, epoch)
+
+    async def _turn(self, by: Utterance | None) -> None:
+        """Wait until there is both the floor and room for more sound."""
+        while True:
+            if (self._floor[0] if self._floor else None) is not by:
+                await self._floor_changed.wait()
+            elif wait := self._playout.delay(self._loop.time()):
+                await asyncio.sleep(wait)
+            else:
+                return
 
     async def drain(self) -> None:
         """Wait until the listener has heard all that was sent."""

@@ -1,27 +1,25 @@
 """One model for all sessions: their windows are gathered and inferred together, off the loop."""
 
 import asyncio
-import logging
 import threading
 import weakref
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import Final, TypeAlias
+from functools import partial
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastrtc_core.detection import StreamingPauseDetectionModel
 
-logger = logging.getLogger("fastrtc_vad")
-
 COLLECT_SECONDS: Final = 0.01
 """How long the first window of a batch waits for those of other sessions. Measured with Silero and
 20 sessions: 0.67 % of a core for each without waiting, 0.36 % at 5 ms, 0.30 % at 10, 0.28 % at 20.
 """
 
-_Job: TypeAlias = Callable[[], None]
+
+_Answers = list[NDArray[np.float32]]
 
 
 @dataclass(eq=False, slots=True)
@@ -52,9 +50,7 @@ class Batcher:
         self._newest_state: object = None
         self._is_alone = True  # the two newest requests came from one stream
         self._is_due = False  # a batch is being gathered or inferred
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        threading.Thread(target=_work, args=(self._jobs,), name="fastrtc-vad", daemon=True).start()
-        weakref.finalize(self, self._jobs.put, None)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fastrtc-vad")
 
     async def probability(self, window: NDArray[np.float32], state: object) -> float:
         """Give the probability of speech for a stream's next window.
@@ -112,34 +108,20 @@ class Batcher:
         self._waiting = later
         if batch:
             requests = list(batch.values())
-            self._jobs.put(lambda: self._infer(requests))
+            answers = self.loop.run_in_executor(self._thread, _infer, self.model, requests)
+            answers.add_done_callback(partial(self._settle, requests))
         else:
             self._is_due = False
 
-    def _infer(self, requests: list[_Request]) -> None:
-        """Run on the thread."""
-        answers: list[NDArray[np.float32]] | BaseException
-        try:
-            answers = _infer(self.model, requests)
-        except StopIteration:  # a future refuses it
-            answers = RuntimeError(f"{type(self.model).__name__}.infer raised StopIteration")
-        except BaseException as error:  # noqa: BLE001 - it is the waiting sessions' to handle
-            answers = error
-        try:
-            self.loop.call_soon_threadsafe(self._settle, requests, answers)
-        except RuntimeError:  # the loop has closed: nobody waits any more
-            logger.debug("a batch of windows outlived its event loop")
-
-    def _settle(
-        self, requests: list[_Request], answers: list[NDArray[np.float32]] | BaseException
-    ) -> None:
+    def _settle(self, requests: list[_Request], answers: asyncio.Future[_Answers]) -> None:
+        error = answers.exception()
         for row, request in enumerate(requests):
             if request.future.done():
                 continue
-            if isinstance(answers, BaseException):
-                request.future.set_exception(answers)
+            if error is not None:
+                request.future.set_exception(error)
             else:
-                request.future.set_result(answers[row])
+                request.future.set_result(answers.result()[row])
         self._is_due = False
         if self._waiting:
             self._gather()
@@ -176,21 +158,16 @@ def batcher_for(model: StreamingPauseDetectionModel) -> Batcher:
     return _batchers.of(model)
 
 
-def _work(jobs: SimpleQueue[_Job | None]) -> None:
-    while (job := jobs.get()) is not None:
-        job()
-        del job  # it holds the batcher, whose end is this thread's
-
-
-def _infer(
-    model: StreamingPauseDetectionModel, requests: list[_Request]
-) -> list[NDArray[np.float32]]:
+def _infer(model: StreamingPauseDetectionModel, requests: list[_Request]) -> _Answers:
     """All windows of all requests, the first of each in one call, then the second, and so on."""
     answers = [np.empty(len(request.windows), np.float32) for request in requests]
     for step in range(max(len(answer) for answer in answers)):
         rows = [row for row, answer in enumerate(answers) if step < len(answer)]
         windows = np.stack([requests[row].windows[step] for row in rows])
-        found = model.infer(windows, [requests[row].state for row in rows])
+        try:
+            found = model.infer(windows, [requests[row].state for row in rows])
+        except StopIteration as error:  # a future refuses it, and would wait for ever
+            raise RuntimeError("infer raised StopIteration") from error
         for row, probability in zip(rows, found, strict=True):
             answers[row][step] = probability
     return answers

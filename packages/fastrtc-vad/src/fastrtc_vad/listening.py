@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from fastrtc_core import StreamingPauseDetectionModel
-from fastrtc_core.audio import Resampler, to_float32, to_layout
 from numpy.typing import NDArray
 
+from fastrtc_core import StreamingPauseDetectionModel
+from fastrtc_core.audio import Resampler, to_float32, to_layout
 from fastrtc_vad.options import AlgoOptions, SileroVadOptions
 from fastrtc_vad.recording import Recorder
 from fastrtc_vad.turns import TurnEvent, TurnMachine

@@ -1,12 +1,13 @@
 """`ReplyOnPause`: a function is called with what was said, and its reply is spoken."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from functools import partial
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+
 from fastrtc_core import (
     HandlerError,
     Interrupted,
@@ -27,8 +28,6 @@ from fastrtc_core.handlers import EmitType
 from fastrtc_core.messages import JSON, LogEvent
 from fastrtc_core.outputs import Output, audio_output
 from fastrtc_core.signatures import fitting, required_inputs
-from numpy.typing import NDArray
-
 from fastrtc_vad.batching import batcher_for
 from fastrtc_vad.lifting import as_streaming
 from fastrtc_vad.listening import Listener
@@ -41,8 +40,6 @@ Audio = tuple[int, NDArray[np.int16]]
 
 SPEECH_WINDOWS: Final = 3
 """Windows per `speech` message: about ten a second, enough for a smooth drawing."""
-
-_LOOPS: Final = ("receive", "emit")
 
 _STEPS: Final = ("receive", "emit", "process_audio", "determine_pause")
 """Methods that a subclass may override to take a hand in the conversation."""
@@ -113,19 +110,20 @@ class ReplyOnPause(StreamHandler):
 
     @property
     def lanes(self) -> tuple[str, ...]:
-        """A thread for `start_up` if it does anything, and for steps that are overridden."""
-        start_up = self.startup_fn is not None or self._overrides("start_up")
-        return (*(_LOOPS if self._is_stepwise else ()), *(("start_up",) if start_up else ()))
+        """Threads for all steps if one is overridden, else for `start_up` if it does anything."""
+        if self._is_stepwise:
+            return super().lanes
+        starts = self.startup_fn is not None or self._overrides("start_up")
+        return ("start_up",) if starts else ()
 
     async def run_session(self, session: Session) -> None:
         """Listen, and reply to every turn, until cancelled."""
         if self._is_stepwise:
             await super().run_session(session)
             return
-        async with asyncio.TaskGroup() as tasks:
-            if "start_up" in self.lanes:
-                tasks.create_task(self._start_up(session))
-            tasks.create_task(self._listen(session))
+        if "start_up" in self.lanes:
+            self.begin(session)
+        await self._listen(session)
 
     def start_up(self) -> None:
         """Speak what `startup_fn` makes, with the inputs it takes."""
@@ -308,6 +306,6 @@ def _tell(session: Session, event: LogEvent) -> None:
 
 async def _tell_when_heard(session: Session, utterance: Utterance) -> None:
     await utterance.wait()
-    if utterance.started and not utterance.cancelled:
+    if not utterance.cancelled:  # a reply without sound is over, too
         _tell(session, "response_finished")
         session.publish(ResponseFinished(utterance.played))

@@ -7,8 +7,9 @@ from inspect import isasyncgen, iscoroutine
 from typing import Any
 
 import numpy as np
-from fastrtc_core import EmitType
 from numpy.typing import NDArray
+
+from fastrtc_core import EmitType
 
 
 @dataclass

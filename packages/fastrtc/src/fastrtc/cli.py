@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     talk.set_defaults(command=_talk)
     talk.add_argument("url", metavar="URL", help="of the server, such as http://127.0.0.1:8000")
     talk.add_argument("--wav", type=Path, required=True, help="what to say, 16-bit PCM")
-    talk.add_argument("--out", type=Path, help="where to write what was heard; 0 s is the same")
+    talk.add_argument(
+        "--out", type=Path, help="where to write what was heard, beginning with the recording"
+    )
     talk.add_argument("--tail", type=seconds, help="seconds to listen after the recording")
     talk.add_argument("--json", action="store_true", help="print one JSON object, at the end")
 

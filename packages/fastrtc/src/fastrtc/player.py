@@ -1,9 +1,16 @@
 """What a person hears of sound that comes over a network."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+BUFFER: Final = 0.02
+"""Seconds for which sound waits that comes when nothing plays.
+
+So a frame that comes a little late leaves no gap: one buffer of a sound device.
+"""
 
 
 @dataclass(slots=True)
@@ -23,7 +30,7 @@ class Piece:
 
 
 class Player:
-    """Plays in order what arrives, at once or after what came before, and forgets when told to.
+    """Plays what arrives in order, without gaps as long as it can, and forgets when told to.
 
     The player owns no clock: `now` is in seconds since the conversation began.
 
@@ -49,7 +56,8 @@ class Player:
 
     def play(self, samples: NDArray[np.int16], now: float) -> Piece:
         """Take sound that has arrived, shaped ``(n,)``, and return its place."""
-        piece = Piece(max(self._end, round(now * self.rate)), samples)
+        start = self._end if now <= self.ends else round((now + BUFFER) * self.rate)
+        piece = Piece(start, samples)
         self._pieces.append(piece)
         self._taken += samples.size
         return piece

@@ -18,6 +18,7 @@ from fastrtc_core import CloseReason, FastRTCError, Stream
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8000
+HIGHEST_PORT: Final = 65535
 
 GOODBYE: Final = 2
 """Seconds that live sessions have to end when the server stops."""
@@ -97,14 +98,18 @@ class Server:
         """Serve while the block runs, on the event loop that runs it."""
         ready = asyncio.Event()
         server = _Uvicorn(self._app, self._stream, ready.set)
+        failure: Exception | None = None
         with self._listener:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(server.serve(sockets=[self._listener]))
                 await ready.wait()
                 try:
                     yield
-                finally:
-                    server.should_exit = True
+                except Exception as error:  # noqa: BLE001 - raised below, not wrapped in a group
+                    failure = error
+                server.should_exit = True
+        if failure is not None:
+            raise failure
 
 
 class _Uvicorn(uvicorn.Server):
@@ -148,6 +153,8 @@ def _to(url: str) -> Callable[[Request], RedirectResponse]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= HIGHEST_PORT:
+        raise ServeError(f"there is no port {port}: ports go from 0 to {HIGHEST_PORT}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
@@ -155,5 +162,3 @@ def _listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise ServeError(f"port {port} of {host} is in use: choose another port") from None
         raise ServeError(f"port {port} of {host} can't be served: {error.strerror}") from None
-    except OverflowError:
-        raise ServeError(f"there is no port {port}: ports go from 0 to 65535") from None

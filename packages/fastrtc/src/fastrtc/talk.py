@@ -112,8 +112,8 @@ async def talk_to(
         on_turn: Called with every turn when the next one begins, and with the last one at the end.
 
     Raises:
-        TalkError: The server can't be reached, refuses, or does not speak this protocol.
-        ValueError: The recording's rate can't be converted.
+        TalkError: The server can't be reached, refuses, or does not speak this protocol; or the
+            recording's rate can't be converted.
 
     """
     rate, samples = _prepared(*audio)
@@ -124,6 +124,8 @@ async def talk_to(
         ) as socket:
             await _start(socket, rate, session_id)
             return await _Conversation(socket, rate, samples, tail, on_turn).hold()
+    except ConnectionRefusedError as error:
+        raise TalkError(f"no conversation with {url}: nothing answers there") from error
     except (OSError, WebSocketException) as error:
         raise TalkError(f"no conversation with {url}: {error}") from error
 
@@ -142,8 +144,10 @@ def _prepared(rate: int, samples: NDArray[np.int16]) -> tuple[int, NDArray[np.in
     mono = to_layout(samples, "mono")
     if rate in RATES:
         return rate, mono[0]
-    resampler = Resampler(rate, DEFAULT_RATE)
-    return DEFAULT_RATE, resampler.process(mono)[0]
+    try:
+        return DEFAULT_RATE, Resampler(rate, DEFAULT_RATE).process(mono)[0]
+    except ValueError as error:
+        raise TalkError(str(error)) from None
 
 
 async def _start(socket: ClientConnection, rate: int, session_id: str | None) -> None:
@@ -210,7 +214,8 @@ class _Conversation:
         self._latest = self._ending = samples.size / rate
         """When the server last said something that a reply may follow."""
         self._news = asyncio.Event()
-        self._left = False
+        self._left: float | None = None
+        """When this client hung up."""
 
     @property
     def _now(self) -> float:
@@ -222,7 +227,7 @@ class _Conversation:
             closed = await self._listen()
             for task in running:
                 task.cancel()
-        end = self._now
+        end = self._now if self._left is None else self._left
         turns = self._turns.seen()
         self._tell_turns(turns)
         return Talk(
@@ -231,7 +236,7 @@ class _Conversation:
             heard_seconds=self._player.position(end),
             turns=turns,
             notices=tuple(self._notices),
-            ended=None if self._left else closed,
+            ended=closed if self._left is None else None,
         )
 
     async def _speak(self) -> None:
@@ -253,7 +258,7 @@ class _Conversation:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._news.wait()
-        self._left = True
+        self._left = self._now
         with suppress(ConnectionClosed):
             await self._send({"event": "stop"})
         await self._socket.close()

@@ -32,6 +32,12 @@ LIMIT: Final = 3600.0
 GRACE: Final = 0.05
 """Real seconds a call in a thread may take before the clock goes on without it."""
 
+TURN: Final = 1e-9
+"""Seconds of virtual time that a turn of the loop takes.
+
+Were it none, code that sleeps again because a rounding error woke it early would do so for ever.
+"""
+
 PATIENCE: Final = 10.0
 """Real seconds to wait for threads when nothing else can ever happen."""
 
@@ -146,6 +152,7 @@ class _Clock(selectors.DefaultSelector):
         return super().register(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.now += TURN
         if timeout is not None and timeout <= 0:
             return super().select(0)
         if woken := self._wait_while(self._working, GRACE):

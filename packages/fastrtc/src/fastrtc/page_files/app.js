@@ -30,6 +30,14 @@ const elements = Object.fromEntries(
 const socketUrl = new URL("websocket/offer", document.baseURI.replace(/^http/, "ws"));
 const timeline = new Timeline(elements.timeline);
 
+let level = 0;
+
+function showLevel(value) {
+  level = value;
+  elements.meter.firstElementChild.style.transform = `scaleX(${level})`;
+  elements.meter.setAttribute("aria-valuenow", Math.round(100 * level));
+}
+
 const view = {
   state(name, text) {
     const [title, hint] = STATES[name];
@@ -40,7 +48,9 @@ const view = {
     elements.alert.hidden = name !== "failed";
     elements.toggle.textContent = conversation.live ? "Stop" : "Start";
     elements.mute.disabled = !conversation.live;
-    if (!conversation.live) showLevel(0);
+    if (conversation.live) return;
+    showLevel(0);
+    elements.log.scrollTop = elements.log.scrollHeight; // the alert has taken room from it
   },
 
   entry(time, kind, text) {
@@ -62,14 +72,6 @@ const view = {
     showLevel(Math.max(1 - decibels / QUIETEST, level - FALL));
   },
 };
-
-let level = 0;
-
-function showLevel(value) {
-  level = value;
-  elements.meter.firstElementChild.style.transform = `scaleX(${level})`;
-  elements.meter.setAttribute("aria-valuenow", Math.round(100 * level));
-}
 
 let conversation = new Conversation(socketUrl, view);
 

@@ -11,7 +11,8 @@ const CONSTRAINTS = {
 /** What the errors of getUserMedia mean (W3C Media Capture and Streams, 10.2). */
 const MICROPHONE_ERRORS = {
   NotAllowedError:
-    "The microphone was refused. Allow it for this page in the browser's settings, then start again.",
+    "The microphone was refused. Allow it in the browser's settings for this page, " +
+    "then start again.",
   NotFoundError: "No microphone was found. Connect one, then start again.",
   NotReadableError:
     "The microphone cannot be read: another program may be using it. Close that, then start again.",
@@ -39,43 +40,44 @@ export class AudioError extends Error {}
 export class AudioLine {
   /** Ask for the microphone and open both; throws AudioError. */
   static async open(handlers) {
-    const microphone = await askForMicrophone();
+    const line = new AudioLine(await askForMicrophone());
     try {
-      const { context, source } = connectMicrophone(microphone);
-      for (const name of ["capture-worklet.js", "playback-worklet.js"]) {
-        await context.audioWorklet.addModule(new URL(name, import.meta.url));
-      }
-      await context.resume();
-      return new AudioLine(microphone, context, source, handlers);
+      await line.#begin(handlers);
+      return line;
     } catch (error) {
-      release(microphone);
-      throw error instanceof AudioError
-        ? error
-        : new AudioError(`This browser's sound cannot be used: ${error.message}`);
+      line.close();
+      if (error instanceof AudioError) throw error;
+      throw new AudioError(`This browser's sound cannot be used: ${error.message}`);
     }
   }
 
   #microphone;
-  #context;
-  #playback;
+  #context = null;
+  #playback = null;
 
-  constructor(microphone, context, source, handlers) {
+  constructor(microphone) {
     this.#microphone = microphone;
+  }
+
+  async #begin({ captured, played, lost }) {
+    const { context, source } = connectMicrophone(this.#microphone);
     this.#context = context;
+    await loadWorklets(context);
     const capture = new AudioWorkletNode(context, "capture", {
       numberOfOutputs: 0,
       channelCount: 1,
-      channelCountMode: "explicit",
+      channelCountMode: "explicit", // a stereo microphone is mixed down
     });
-    capture.port.onmessage = ({ data }) => handlers.captured(data);
-    source.connect(capture);
+    capture.port.onmessage = ({ data }) => captured(data);
     this.#playback = new AudioWorkletNode(context, "playback", {
       numberOfInputs: 0,
       outputChannelCount: [1],
     });
-    this.#playback.port.onmessage = ({ data }) => handlers.played(data);
+    this.#playback.port.onmessage = ({ data }) => played(data);
     this.#playback.connect(context.destination);
-    microphone.getAudioTracks()[0].onended = () => handlers.lost("The microphone was disconnected.");
+    this.#microphone.getAudioTracks()[0].onended = () => lost("The microphone was disconnected.");
+    await context.resume();
+    source.connect(capture);
   }
 
   /** Sample rate of both directions, in Hz. */
@@ -104,7 +106,7 @@ export class AudioLine {
 
   close() {
     release(this.#microphone);
-    this.#context.close();
+    this.#context?.close();
   }
 }
 
@@ -132,6 +134,16 @@ function connectMicrophone(microphone) {
     context.close();
   }
   throw new AudioError(`This browser's sound runs at none of the rates ${RATES.join(", ")} Hz.`);
+}
+
+async function loadWorklets(context) {
+  try {
+    for (const name of ["capture-worklet.js", "playback-worklet.js"]) {
+      await context.audioWorklet.addModule(new URL(name, import.meta.url));
+    }
+  } catch {
+    throw new AudioError("The server cannot be reached: a part of this page did not load.");
+  }
 }
 
 function release(microphone) {

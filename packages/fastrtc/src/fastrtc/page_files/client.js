@@ -151,9 +151,12 @@ export class Client {
   }
 
   #closed(code) {
-    if (this.#goodbye) this.#end(this.#goodbye, code !== NORMAL);
-    else if (!this.#opened) this.#end("The server cannot be reached, or refuses this page.", true);
-    else this.#end(`${CLOSINGS[code] ?? "The connection was closed."} (Code ${code})`, code !== NORMAL);
+    if (!this.#opened) {
+      this.#end("The server cannot be reached, or refuses this page.", true);
+      return;
+    }
+    const words = CLOSINGS[code] ?? "The connection was closed.";
+    this.#end(this.#goodbye || `${words} (Code ${code})`, code !== NORMAL);
   }
 
   #end(text, failed) {

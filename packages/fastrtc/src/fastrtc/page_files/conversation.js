@@ -1,6 +1,6 @@
 /** One conversation from the click on Start to its end. Knows no DOM. */
 
-import { AudioError, AudioLine } from "./audio.js";
+import { AudioLine } from "./audio.js";
 import { Client } from "./client.js";
 import { History } from "./history.js";
 
@@ -23,19 +23,19 @@ const TURN_EVENTS = {
     text: ({ paused }, now) =>
       paused === null
         ? "The reply starts"
-        : `The reply starts, ${(now - paused).toFixed(2)} s after the pause was detected`,
+        : `The reply starts, ${seconds(now - paused, 2)} after the pause was detected`,
     state: "replying",
   },
   interrupted: {
     text: ({ replyFrom }, _now, played) =>
       replyFrom === null
         ? "You spoke again before the reply began"
-        : `You interrupted the reply after ${(played - replyFrom).toFixed(1)} s of it`,
+        : `You interrupted the reply after ${seconds(played - replyFrom, 1)} of it`,
     state: "speaking",
   },
   response_finished: {
     text: ({ replyFrom }, _now, played) =>
-      `The reply is finished, ${(played - replyFrom).toFixed(1)} s long`,
+      `The reply is finished, ${seconds(played - replyFrom, 1)} long`,
     state: "listening",
     from: ["thinking", "replying"],
   },
@@ -98,7 +98,6 @@ export class Conversation {
         lost: (text) => this.#finish("failed", text),
       });
     } catch (error) {
-      if (!(error instanceof AudioError)) throw error;
       this.#finish("failed", error.message);
       return;
     }
@@ -216,4 +215,8 @@ function loudness(samples) {
   let sum = 0;
   for (const value of samples) sum += value * value;
   return Math.sqrt(sum / samples.length) / FULL_SCALE;
+}
+
+function seconds(value, digits) {
+  return `${value.toFixed(digits)}\u00a0s`;
 }

@@ -165,17 +165,22 @@ export class Timeline {
     context.fill();
   }
 
+  #drawThreshold(view, lane) {
+    const context = this.#context;
+    const y = lane.top + (1 - THRESHOLD) * lane.height;
+    context.fillStyle = this.#colors.grid;
+    for (let x = 0; x < view.width; x += 8) context.fillRect(x, y, 4, 1);
+    context.textAlign = "right";
+    context.fillStyle = this.#colors.faint;
+    context.fillText(THRESHOLD, view.width - 4, y - 8);
+  }
+
   #drawSpeech(view, lane) {
     const context = this.#context;
     const bottom = lane.top + lane.height;
-    context.fillStyle = this.#colors.grid;
-    for (let x = 0; x < view.width; x += 8) {
-      context.fillRect(x, bottom - THRESHOLD * lane.height, 4, 1);
-    }
-    context.textAlign = "right";
-    context.fillStyle = this.#colors.faint;
-    context.fillText(THRESHOLD, view.width - 4, bottom - THRESHOLD * lane.height - 8);
-    const points = this.#conversation?.history.speech.filter(({ time }) => time >= view.first) ?? [];
+    this.#drawThreshold(view, lane);
+    const windows = this.#conversation?.history.speech ?? [];
+    const points = windows.filter(({ time }) => time >= view.first);
     if (points.length === 0) return;
     context.beginPath();
     for (const { time, p } of points) context.lineTo(view.x(time), bottom - p * lane.height);
