@@ -30,7 +30,9 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="NAME",
         help=f"measure just this, may be repeated: {', '.join(names)}",
     )
-    parser.add_argument("--quick", action="store_true", help="fewer turns, shorter windows")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer turns, shorter windows, fewer probes"
+    )
     who = parser.add_mutually_exclusive_group()
     who.add_argument("--ours-only", action="store_true", help="leave FastRTC out")
     who.add_argument("--fastrtc-only", action="store_true", help="measure FastRTC alone")
@@ -53,7 +55,7 @@ def planned(chosen: argparse.Namespace) -> list[tuple[Probe, Subject]]:
         (probe, subject)
         for probe in PROBES
         for subject in probe.subjects
-        if not chosen.only or probe.name in chosen.only
+        if (probe.name in chosen.only if chosen.only else probe.quick or not chosen.quick)
         if subject is not FASTRTC or not chosen.ours_only
         if subject is FASTRTC or not chosen.fastrtc_only
     ]

@@ -30,22 +30,24 @@ class Probe:
     subjects: tuple[Subject, ...]
     seconds: float
     """Longer than this is a failure."""
+    quick: bool = True
+    """Whether `--quick` includes it."""
 
 
 PROBES: Final = (
     Probe("install", install.install, ("install.",), BOTH, 300),
-    Probe("first", conversation.first_connection, ("latency.first",), BOTH, 240),
+    Probe("first", conversation.first_connection, ("latency.first",), BOTH, 240, quick=False),
     Probe("turns", conversation.turns, TURN_ROWS, ALL, 240),
     Probe("instant", conversation.instant, ("latency.instant",), BOTH, 90),
     Probe("pauses", conversation.pauses, ("cut.",), BOTH, 240),
     Probe("sync", interruption.sync, ("interruption.sync.",), ALL, 180),
-    Probe("async", interruption.asynchronous, ("interruption.async.",), ALL, 180),
-    Probe("paced", interruption.paced, ("interruption.paced.",), BOTH, 180),
+    Probe("async", interruption.asynchronous, ("interruption.async.",), ALL, 180, quick=False),
+    Probe("paced", interruption.paced, ("interruption.paced.",), BOTH, 180, quick=False),
     Probe("idle-1", load.idle_one, ("cpu.idle_1",), BOTH, 60),
     Probe("idle-100", load.idle_many, ("cpu.idle_100",), (OURS,), 90),
     Probe("silent", load.silent, ("cpu.silent_20",), BOTH, 90),
     Probe("speaking", load.speaking, SPEAKING_ROWS, BOTH, 120),
     Probe("echo", load.echo, ("cpu.echo_20", "load.echoed"), BOTH, 90),
-    Probe("idle-200", memory.idle_sessions, ("memory.idle_session",), BOTH, 120),
+    Probe("idle-200", memory.idle_sessions, ("memory.idle_session",), BOTH, 120, quick=False),
     Probe("cycles", memory.cycles, ("memory.cycles.",), BOTH, 120),
 )

@@ -27,6 +27,7 @@ class Settings:
 
     fluent_turns: int = 18
     paused_turns: int = 18
+    instant_turns: int = 4
     first_connections: int = 2
     interruptions: int = 5
     window: float = 8.0
@@ -38,11 +39,12 @@ class Settings:
 
 
 QUICK: Final = Settings(
-    fluent_turns=6,
-    paused_turns=4,
+    fluent_turns=4,
+    paused_turns=3,
+    instant_turns=2,
     first_connections=1,
-    interruptions=2,
-    window=4.0,
+    interruptions=1,
+    window=3.0,
     idle_sessions=50,
     cycles=200,
 )

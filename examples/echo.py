@@ -1,5 +1,7 @@
 """What you said comes back when you pause."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import uvicorn
 from fastrtc import ReplyOnPause, Stream
@@ -7,7 +9,10 @@ from numpy.typing import NDArray
 from starlette.applications import Starlette
 
 
-def echo(audio: tuple[int, NDArray[np.int16]]):
+Audio = tuple[int, NDArray[np.int16]]
+
+
+def echo(audio: Audio) -> Iterator[Audio]:
     """Called with everything you said, when you pause."""
     yield audio
 

@@ -12,9 +12,9 @@ RATE = 24000
 SCALE = (262, 294, 330, 349, 392, 440, 494, 523)  # C4 to C5, in Hz
 
 
-def radio() -> Iterator[tuple[int, NDArray[np.float32]]]:
+def radio() -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Yield a scale, note by note, as fast as it is heard."""
-    times = np.arange(RATE // 4, dtype=np.float32) / RATE
+    times = np.arange(RATE // 4) / RATE
     for hertz in SCALE:
         yield RATE, 0.2 * np.sin(2 * np.pi * hertz * times) * np.hanning(times.size)
 

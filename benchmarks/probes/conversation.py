@@ -25,7 +25,6 @@ GAP_JITTER_SECONDS: Final = 0.6
 """Silence between turns: room for an answer, and a spread over FastRTC's blocks of 0.6 s."""
 
 FIRST_ANSWER_SECONDS: Final = 30.0
-INSTANT_TURNS: Final = 4
 LOST_SECONDS: Final = 0.01
 """Losses below one frame of the labels are none."""
 
@@ -109,7 +108,7 @@ async def pauses(subject: Subject, settings: Settings) -> Findings:
 
 async def instant(subject: Subject, settings: Settings) -> Findings:
     """Whether a reply arrives that takes no time at all and is one piece."""
-    found = await converse(subject, "instant", corpus.fluent(INSTANT_TURNS), settings)
+    found = await converse(subject, "instant", corpus.fluent(settings.instant_turns), settings)
     arrived = sum(turn.arrived is not None for turn in found)
     return Findings({"latency.instant": percent(arrived, len(found))})
 

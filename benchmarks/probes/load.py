@@ -16,7 +16,7 @@ from benchmarks.wire import Audio
 
 CALLERS: Final = 20
 IDLE_CALLERS: Final = 100
-SETTLE_SECONDS: Final = 3.0
+SETTLE_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = 3.0
 """An answer that takes longer has lost its caller."""
 

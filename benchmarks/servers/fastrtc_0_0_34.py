@@ -40,7 +40,7 @@ class SileroV6(silero.SileroVADModel):  # type: ignore[misc]  # untyped: see abo
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.inter_op_num_threads = options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(
+        self.session: Any = onnxruntime.InferenceSession(
             str(path), sess_options=options, providers=["CPUExecutionProvider"]
         )
 

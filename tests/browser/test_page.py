@@ -1,36 +1,141 @@
 """The built-in page in a real browser: real clicks, real sound, a real server."""
 
+import asyncio
+import json
 import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from fastrtc_core import AsyncStreamHandler, CloseStream, Stream
+from fastrtc.serve import Server
+from fastrtc_core import AsyncStreamHandler, Stream
 from fastrtc_vad import ReplyOnPause
+
+PATIENCE = 20.0
+"""Seconds; the longest wait is for two sentences and their echo."""
 
 Audio = tuple[int, NDArray[np.int16]]
 
 
-class Visit(Protocol):
+@dataclass
+class Visit:
+    """The page in a tab of its own, and what went wrong in it."""
+
     page: Page
-    faults: list[str]
+    faults: list[str] = field(default_factory=list)
+    """Uncaught errors, errors on the console (broken CSP rules among them), outside requests."""
 
-    def read(self, name: str) -> object: ...
-    def wait(self, condition: str) -> None: ...
+    def read(self, name: str) -> object:
+        """Return one of the things that `fastrtcPage.read` tells."""
+        return self.page.evaluate(f"fastrtcPage.read().{name}")
+
+    def wait(self, condition: str) -> None:
+        """Wait for a JavaScript expression of ``now``, which is what `fastrtcPage.read` gives."""
+        end = time.monotonic() + PATIENCE
+        while not self.page.evaluate(f"(now => {condition})(fastrtcPage.read())"):
+            state = self.page.evaluate("fastrtcPage.read()")
+            assert time.monotonic() < end, f"waited {PATIENCE} s for {condition}; {state}"
+            self.page.wait_for_timeout(50)  # wait_for_function evaluates text: CSP forbids that
 
 
-class Demo(Protocol):
+@dataclass
+class Demo:
+    """``python -m fastrtc.demo`` in a process of its own."""
+
     url: str
+    process: subprocess.Popen[str]
 
-    def end(self, by: signal.Signals) -> None: ...
+    def end(self, by: signal.Signals) -> None:
+        """Send it a signal and wait until it has ended."""
+        self.process.send_signal(by)
+        self.process.wait(10)
 
 
 Open = Callable[..., Visit]
 Serve = Callable[..., str]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Open]:
+    """Give a function that opens a page; its options are those of Playwright's `new_context`."""
+    with ExitStack() as contexts:
+
+        def open_page(url: str, *, microphone: bool = True, **options: object) -> Visit:
+            context = contexts.enter_context(
+                browser.new_context(permissions=["microphone"] if microphone else [], **options)  # type: ignore[arg-type] # as its caller says
+            )
+            seen = Visit(context.new_page())
+
+            def on_console(message: ConsoleMessage) -> None:
+                if message.type == "error":
+                    seen.faults.append(message.text)
+
+            def on_request(request: Request) -> None:
+                if not request.url.startswith(url):
+                    seen.faults.append(f"asked for {request.url}")
+
+            seen.page.on("pageerror", lambda error: seen.faults.append(str(error)))
+            seen.page.on("console", on_console)
+            seen.page.on("request", on_request)
+            seen.page.goto(url)
+            return seen
+
+        yield open_page
+
+
+@pytest.fixture
+def demo() -> Iterator[Demo]:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    command = [sys.executable, "-m", "fastrtc.demo", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert f"127.0.0.1:{port}" in process.stdout.readline()  # said once it answers
+            yield Demo(f"http://127.0.0.1:{port}/", process)
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Give a function that serves a stream under a path, and returns the page's URL."""
+    with ExitStack() as servers:
+        yield lambda stream, path="": servers.enter_context(_served(stream, path))
+
+
+@contextmanager
+def _served(stream: Stream, path: str) -> Iterator[str]:
+    server = Server(stream, port=0, path=path)
+    ready, loop, done = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+
+    async def run() -> None:
+        async with server.running():
+            ready.set()
+            await done.wait()
+
+    def work() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(run())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield server.url
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join()
 
 
 class Silent(AsyncStreamHandler):
@@ -54,17 +159,35 @@ def alert(seen: Visit) -> str:
     return seen.page.get_by_role("alert").inner_text()
 
 
-def colors(page: Page) -> int:
-    """Count the colours on the timeline that are no shade of its grid."""
-    count = page.evaluate("""() => {
-      const canvas = document.getElementById("timeline");
-      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-      const seen = new Set();
-      for (let i = 0; i < data.length; i += 4) {
-        if (data[i + 3] === 255) seen.add(data.slice(i, i + 3).join());
-      }
-      return seen.size;
-    }""")
+def watch_reports(seen: Visit) -> list[float]:
+    """Give the list to which the positions are added that the page reports as played."""
+    positions: list[float] = []
+
+    def on_sent(data: str | bytes) -> None:
+        if isinstance(data, str) and (message := json.loads(data))["event"] == "played":
+            positions.append(message["position"])
+
+    seen.page.on("websocket", lambda socket: socket.on("framesent", on_sent))
+    return positions
+
+
+def painted(seen: Visit, name: str) -> int:
+    """Count the timeline's pixels of a colour that the style sheet names, translucent or not."""
+    count = seen.page.evaluate(
+        """(name) => {
+          const hex = getComputedStyle(timeline).getPropertyValue(`--${name}`).trim();
+          const wanted = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+          const { width, height } = timeline;
+          const { data } = timeline.getContext("2d").getImageData(0, 0, width, height);
+          let count = 0;
+          for (let i = 0; i < data.length; i += 4) {
+            const near = wanted.every((value, channel) => Math.abs(value - data[i + channel]) < 8);
+            if (near && data[i + 3] > 0) count += 1;
+          }
+          return count;
+        }""",
+        name,
+    )
     assert isinstance(count, int)
     return count
 
@@ -72,7 +195,7 @@ def colors(page: Page) -> int:
 def test_a_conversation(visit: Open, demo: Demo) -> None:
     seen = visit(demo.url)
     assert seen.page.get_by_role("status").inner_text().startswith("Ready")
-    idle = colors(seen.page)
+    idle = {name: painted(seen, name) for name in ("you", "reply", "speech")}
 
     start(seen)
     seen.wait("now.marks.some(({ kind }) => kind === 'response_finished')")
@@ -93,10 +216,9 @@ def test_a_conversation(visit: Open, demo: Demo) -> None:
     assert seen.read("counts.clears") == 1
     assert seen.read("counts.framesDropped") == 0
     assert seen.read("loudest > 0.05")
-    assert seen.read("counts.speechWindows * 0.032") == pytest.approx(
-        seen.read("seconds"), abs=0.5
-    )
-    assert colors(seen.page) > idle
+    assert seen.read("counts.speechWindows * 0.032") == pytest.approx(seen.read("seconds"), abs=0.5)
+    for name, before in idle.items():  # labels and marks are fewer than 1000 pixels
+        assert painted(seen, name) > before + 3000, name
 
     seen.page.get_by_role("button", name="Stop").click()
     seen.wait("now.state === 'ended'")
@@ -117,6 +239,7 @@ def test_what_was_cleared_is_not_heard(visit: Open, serve: Serve) -> None:
         on_event=lambda session, event: played.append(session.played),
     )
     seen = visit(serve(stream))
+    reports = watch_reports(seen)
     start(seen)
     seen.wait("now.counts.clears === 1 && now.pending === 0")
     position = seen.page.evaluate("fastrtcPage.read().position")
@@ -125,6 +248,9 @@ def test_what_was_cleared_is_not_heard(visit: Open, serve: Serve) -> None:
     )
     assert 0.5 < position < heard + 0.1
     assert max(played) == pytest.approx(position, abs=0.2)
+    assert max(np.diff(reports)) < 0.3
+    assert min(np.diff(reports)) >= 0
+    assert reports[-1] == position
 
 
 def test_start_again_after_stop(visit: Open, serve: Serve) -> None:
@@ -212,6 +338,14 @@ def test_microphone_refused(visit: Open, serve: Serve) -> None:
     assert seen.faults == []
 
 
+def test_insecure_page(visit: Open, serve: Serve) -> None:
+    url = serve(Stream(Silent(), modality="audio", mode="send-receive"))
+    seen = visit(url.replace("127.0.0.1", "voice.test"), microphone=False)
+    start(seen)
+    seen.wait("now.state === 'failed'")
+    assert "only to pages from https://" in alert(seen)
+
+
 def test_time_limit(visit: Open, serve: Serve) -> None:
     url = serve(Stream(Silent(), modality="audio", mode="send-receive", time_limit=0.5))
     seen = visit(url)
@@ -223,7 +357,6 @@ def test_time_limit(visit: Open, serve: Serve) -> None:
 def test_failing_reply(visit: Open, serve: Serve) -> None:
     def fail(audio: Audio) -> Iterator[Audio]:
         raise LookupError
-        yield audio
 
     seen = visit(serve(Stream(ReplyOnPause(fail), modality="audio", mode="send-receive")))
     start(seen)

@@ -280,7 +280,9 @@ def _played(_: ServerProtocol, message: Message) -> Played:
 
 
 def _message(_: ServerProtocol, message: Message) -> ClientMessage:
-    return ClientMessage(message.get("data"))
+    if "data" not in message:
+        raise ProtocolError("bad_field", "data is missing")
+    return ClientMessage(message["data"])
 
 
 def _input(_: ServerProtocol, message: Message) -> Inputs:
