@@ -13,7 +13,7 @@ BOTH: Final = (OURS, FASTRTC)
 ALL: Final = (OURS, NEGOTIATED, FASTRTC)
 
 TURN_ROWS: Final = (
-    *("latency.mean", "latency.p50", "latency.p95", "latency.max", "latency.over_silence"),
+    *("latency.mean", "latency.p50", "latency.p95", "latency.max"),
     *("latency.answered", "latency.whole", "onset."),
 )
 SPEAKING_ROWS: Final = ("cpu.speaking_20", "load.answered", "load.p95", "memory.callers_20")

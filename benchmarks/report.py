@@ -146,17 +146,26 @@ def _table(results: Results) -> Iterable[Sequence[str]]:
         cells = results.cells.get(row.id, {})
         if cells:
             shown = [_shown(cells.get(subject.key)) for subject in SUBJECTS]
-            yield [row.title, row.unit, row.target, *shown, _met(row, cells)]
+            yield [row.title, row.unit, row.target, *shown, _met(row, results)]
 
 
-def _met(row: Row, cells: dict[str, Cell]) -> str:
-    """Whether all of our own cells reach the target."""
-    ours = [cell for key, cell in cells.items() if key != FASTRTC.key]
-    if not row.target or not ours:
+def _met(row: Row, results: Results) -> str:
+    """For each of our own cells whether it reaches the target; one word if they agree."""
+    cells = results.cells[row.id]
+    reference: float | None = None
+    if row.at_most_of is not None:
+        other = results.cells.get(row.at_most_of.row, {}).get(row.at_most_of.subject)
+        if not isinstance(other, float | int):
+            return "unknown"
+        reference = other
+    if not row.target:
         return ""
-    return (
-        "yes" if all(isinstance(cell, float | int) and row.met_by(cell) for cell in ours) else "no"
-    )
+    words = [
+        "yes" if isinstance(cell, float | int) and row.met_by(cell, reference) else "no"
+        for key, cell in cells.items()
+        if key != FASTRTC.key
+    ]
+    return words[0] if len(set(words)) == 1 else ", ".join(words)
 
 
 def _shown(cell: Cell | None) -> str:

@@ -67,13 +67,11 @@ async def turns(subject: Subject, settings: Settings) -> Findings:
     findings.cells["latency.answered"] = percent(len(late), len(found))
     findings.cells["latency.whole"] = percent(sum(not turn.cut for turn in found), len(found))
     if late:
-        mean = float(np.mean(late))
         findings.cells |= {
-            "latency.mean": mean,
+            "latency.mean": float(np.mean(late)),
             "latency.p50": percentile(late, 50),
             "latency.p95": percentile(late, 95),
             "latency.max": max(late),
-            "latency.over_silence": mean - 1000 * CONFIGURED_SILENCE,
         }
     if lost:
         clipped = sum(value > 1000 * LOST_SECONDS for value in lost)
@@ -97,7 +95,11 @@ async def pauses(subject: Subject, settings: Settings) -> Findings:
     short = [turn.cut for turn in found if turn.utterance.clip.pause <= CONFIGURED_SILENCE]
     long = [turn.cut for turn in found if turn.utterance.clip.pause > CONFIGURED_SILENCE]
     return Findings(
-        {"cut.short": percent(sum(short), len(short)), "cut.long": percent(sum(long), len(long))},
+        {
+            "cut.all": percent(sum(short) + sum(long), len(found)),
+            "cut.short": percent(sum(short), len(short)),
+            "cut.long": percent(sum(long), len(long)),
+        },
         {
             "pause_s": [turn.utterance.clip.pause for turn in found],
             "cut": [float(turn.cut) for turn in found],
