@@ -45,6 +45,7 @@ const COLORS = ["card", "ink", "faint", "grid", "you", "reply", "speech", "alert
 export class Timeline {
   #canvas;
   #context;
+  #ratio = 1; // device pixels a CSS pixel
   #conversation = null;
   #colors = {};
   #rows = new WeakMap(); // mark: its label's row, which must not change while it scrolls
@@ -87,8 +88,9 @@ export class Timeline {
   }
 
   #resize() {
-    this.#canvas.width = Math.round(this.#canvas.clientWidth * devicePixelRatio);
-    this.#canvas.height = Math.round(this.#canvas.clientHeight * devicePixelRatio);
+    this.#ratio = devicePixelRatio;
+    this.#canvas.width = Math.round(this.#canvas.clientWidth * this.#ratio);
+    this.#canvas.height = Math.round(this.#canvas.clientHeight * this.#ratio);
     this.redraw();
   }
 
@@ -113,7 +115,7 @@ export class Timeline {
 
   /** What is to be seen: sizes in CSS pixels, times in seconds. */
   #view() {
-    const ratio = devicePixelRatio;
+    const ratio = this.#ratio;
     const width = this.#canvas.width / ratio;
     const scale = width < NARROW ? SCALES.narrow : SCALES.wide;
     const now = this.#conversation?.now ?? 0;
