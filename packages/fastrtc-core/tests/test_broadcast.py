@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+
 from fastrtc_core.broadcast import Broadcast
 
 

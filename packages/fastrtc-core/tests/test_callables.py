@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+
 from fastrtc_core import (
     AdditionalOutputs,
     ArgumentsTimeoutError,

@@ -2,6 +2,7 @@ import asyncio
 
 import numpy as np
 import pytest
+
 from fastrtc_core import AsyncStreamHandler, Stream, StreamHandler, Warning, get_current_context
 from fastrtc_core.testing import connect, in_virtual_time
 

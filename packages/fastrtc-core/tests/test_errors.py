@@ -1,7 +1,8 @@
 import pickle
 
-import fastrtc_core
 import pytest
+
+import fastrtc_core
 from fastrtc_core import errors
 
 EXAMPLES = [

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+
 from fastrtc_core import (
     AsyncAudioVideoStreamHandler,
     AsyncStreamHandler,

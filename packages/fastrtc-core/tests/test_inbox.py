@@ -2,6 +2,7 @@ import asyncio
 
 import numpy as np
 import pytest
+
 from fastrtc_core import AudioFrame, VideoFrame
 from fastrtc_core.inbox import CAPACITY, AudioInbox, VideoInbox
 from fastrtc_core.testing import in_virtual_time

@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+
 from fastrtc_core import AdditionalOutputs, AudioFrame, CloseStream, VideoFrame
 from fastrtc_core.outputs import Output, audio_output, video_output
 

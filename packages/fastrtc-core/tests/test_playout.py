@@ -1,7 +1,8 @@
 import pytest
-from fastrtc_core.playout import Playout
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fastrtc_core.playout import Playout
 
 
 def test_sound_may_run_ahead_by_the_lead() -> None:

@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
+
 from fastrtc_core import PluginError, PluginNotFoundError, plugins
 
 Install = Callable[..., None]

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+
 from fastrtc_core import (
     ConcurrencyLimitError,
     IdInUseError,

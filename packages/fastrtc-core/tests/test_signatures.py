@@ -2,6 +2,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 
 import pytest
+
 from fastrtc_core import HandlerError
 from fastrtc_core.signatures import is_async, is_generator, required_inputs, unwrapped
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from fastrtc_core import WorkersExhaustedError
 from fastrtc_core.workers import Lane, WorkerPool
 

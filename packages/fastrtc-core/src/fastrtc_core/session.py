@@ -238,7 +238,9 @@ class Session:
 
         Its failure is reported and ends the session.
         """
-        return self._tasks.create_task(self._supervise(work, where))
+        task = self._tasks.create_task(self._supervise(work, where))
+        task.add_done_callback(lambda _: work.close())  # it may be cancelled before it began
+        return task
 
     async def _supervise(self, work: Coroutine[object, object, None], where: str) -> None:
         try:

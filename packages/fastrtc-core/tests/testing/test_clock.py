@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+
 from fastrtc_core.testing import DeadlockError, in_virtual_time, run, watch
 from fastrtc_core.workers import WorkerPool
 
@@ -140,7 +141,7 @@ def test_sockets_are_refused() -> None:
 async def test_sleeping_for_less_than_time_can_tell() -> None:
     await asyncio.sleep(1000)
     end = now() + 1e-9
-    while (left := end - now()) > 0:  # noqa: ASYNC110 - what is tested
+    while (left := end - now()) > 0:
         await asyncio.sleep(left / 1e6)
 
 

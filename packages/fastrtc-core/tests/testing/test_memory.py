@@ -2,6 +2,7 @@ import asyncio
 
 import numpy as np
 import pytest
+
 from fastrtc_core import (
     AdmissionError,
     AsyncStreamHandler,
@@ -109,10 +110,8 @@ async def test_waiting_for_a_message_ends_with_the_session() -> None:
 @in_virtual_time
 async def test_messages_reach_the_session() -> None:
     async with connect(quiet()) as client:
-        listener = client.session.messages.listen()
         await client.send_message({"question": 42})
-        assert await anext(listener) == {"question": 42}
-        await listener.aclose()
+    assert [data async for data in client.session.messages.listen()] == [{"question": 42}]
 
 
 @in_virtual_time

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from fastrtc_core import StreamingPauseDetectionModel
 from fastrtc_core.testing import ScriptedModel, sound_of
 

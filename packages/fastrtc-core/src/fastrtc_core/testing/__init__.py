@@ -3,19 +3,41 @@
 - `run` and `in_virtual_time`: an hour of conversation in seconds.
 - `connect`: a client without a network.
 - `ScriptedModel` and `sound_of`: speech by script, so that turns are tested with numbers.
+- `check_pause_detection_model` and `check_transport`: whether a plugin does what it must.
 """
 
 from fastrtc_core.testing.clock import DeadlockError, in_virtual_time, run, watch
-from fastrtc_core.testing.memory import MemoryClient, MemoryWire, connect
+from fastrtc_core.testing.conformance import (
+    ConformanceError,
+    Connect,
+    Report,
+    Result,
+    Serve,
+    TransportClient,
+    check_pause_detection_model,
+    check_transport,
+)
+from fastrtc_core.testing.memory import MemoryClient, connect
 from fastrtc_core.testing.player import Player
 from fastrtc_core.testing.scripted import ScriptedModel, sound_of
+from fastrtc_core.testing.wire import Cleared, MemoryWire, Received
 
 __all__ = [
+    "Cleared",
+    "ConformanceError",
+    "Connect",
     "DeadlockError",
     "MemoryClient",
     "MemoryWire",
     "Player",
+    "Received",
+    "Report",
+    "Result",
     "ScriptedModel",
+    "Serve",
+    "TransportClient",
+    "check_pause_detection_model",
+    "check_transport",
     "connect",
     "in_virtual_time",
     "run",

@@ -213,8 +213,14 @@ class _Clock(selectors.DefaultSelector):
 
 
 def _waits_for_others(frame: FrameType | None) -> bool:
-    """Whether a thread is where events, queues and futures all wait: somebody has to wake it."""
-    return frame is not None and frame.f_code is threading.Condition.wait.__code__
+    """Whether a thread is where events, queues and futures all wait, and nobody has woken it yet.
+
+    There it waits for a lock of its own, which whoever wakes it releases.
+    """
+    if frame is None or frame.f_code is not threading.Condition.wait.__code__:
+        return False
+    lock = frame.f_locals.get("waiter")
+    return lock is not None and lock.locked()
 
 
 def _waiting_tasks() -> list[str]:

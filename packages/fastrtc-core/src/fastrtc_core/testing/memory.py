@@ -11,8 +11,7 @@ With `fastrtc_core.testing.run` around it the conversation takes no longer than 
 """
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
@@ -28,14 +27,8 @@ from fastrtc_core.messages import JSON
 from fastrtc_core.session import Session
 from fastrtc_core.stream import Stream
 from fastrtc_core.testing.clock import watch
-from fastrtc_core.testing.player import Player
+from fastrtc_core.testing.wire import FRAME, MemoryWire, Received
 from fastrtc_core.transport import ConnectionRequest
-
-FRAME: Final = 0.02
-"""Seconds of sound in a frame, both ways."""
-
-LEAD: Final = 0.2
-"""Seconds of sound that may be sent ahead of what is heard."""
 
 IN_FLIGHT: Final = 256
 """Frames and messages that may be on their way to the session before the client has to wait."""
@@ -52,67 +45,6 @@ class _Packet:
     content: Sent
 
 
-class MemoryWire:
-    """A `Wire` that ends in a `Player` and lists.
-
-    Args:
-        rate: Sample rate the client wants, in Hz; None for the handler's own.
-        channels: Channels the client wants.
-        delay: Seconds that everything takes on its way.
-
-    """
-
-    def __init__(self, rate: int | None = None, channels: int = 1, delay: float = 0.0) -> None:
-        self.rate: Final = rate
-        self.channels: Final = channels
-        self.lead: Final = LEAD
-        self.frame: Final = FRAME
-        self.delay: Final = delay
-        self.player: Final = Player()
-        self.pictures: Final[list[tuple[float, VideoFrame]]] = []
-        self.texts: Final[list[tuple[float, str]]] = []
-        self.news = asyncio.Event()
-        self._reading = asyncio.Event()
-        self._reading.set()
-        self._broken = False
-
-    async def send_audio(self, frame: AudioFrame) -> None:
-        """Let the client hear sound."""
-        self.player.add(frame, await self._arrival())
-
-    async def send_video(self, frame: VideoFrame) -> None:
-        """Let the client see a picture."""
-        self.pictures.append((await self._arrival(), frame))
-
-    async def send_message(self, text: str) -> None:
-        """Let the client have a message."""
-        self.texts.append((await self._arrival(), text))
-        self.news.set()
-
-    async def clear(self) -> None:
-        """Let the client drop the sound that it has not played yet."""
-        self.player.clear(await self._arrival())
-
-    def stop_reading(self) -> None:
-        """Take nothing any more, as a client that hangs."""
-        self._reading.clear()
-
-    def resume_reading(self) -> None:
-        """Take what is sent again."""
-        self._reading.set()
-
-    def cut(self) -> None:
-        """Break the connection."""
-        self._broken = True
-        self._reading.set()
-
-    async def _arrival(self) -> float:
-        await self._reading.wait()
-        if self._broken:
-            raise ConnectionResetError("the client has vanished")
-        return asyncio.get_running_loop().time() + self.delay
-
-
 class MemoryClient:
     """The person at the other end, from `connect`. Times are those of the event loop."""
 
@@ -124,7 +56,7 @@ class MemoryClient:
         self._uplink: asyncio.Queue[_Packet | None] = asyncio.Queue(IN_FLIGHT)
         self._ended = asyncio.Event()
         self._vanished = False
-        self._awaited = 0
+        self._received = 0
 
     # What came
 
@@ -150,8 +82,7 @@ class MemoryClient:
     @property
     def messages(self) -> list[tuple[float, dict[str, JSON]]]:
         """The messages that came so far, parsed, with their times."""
-        now = self._loop.time()
-        return [(time, json.loads(text)) for time, text in self._wire.texts if time <= now]
+        return [(time, item) for time, item in self._arrived() if isinstance(item, dict)]
 
     def messages_of(self, type: str) -> list[JSON]:
         """Return the data of all messages of a type that came so far."""
@@ -160,29 +91,39 @@ class MemoryClient:
     @property
     def pictures(self) -> list[tuple[float, VideoFrame]]:
         """The pictures that came so far, with their times."""
-        now = self._loop.time()
-        return [(time, picture) for time, picture in self._wire.pictures if time <= now]
+        return [(time, item) for time, item in self._arrived() if isinstance(item, VideoFrame)]
+
+    async def receive(self) -> Received:
+        """Wait for the next thing that comes, in the order it was sent, and return it.
+
+        Raises:
+            SessionClosedError: The session has ended, and all that came was received.
+
+        """
+        while self._received >= len(self._wire.arrivals):
+            self._check_open()
+            self._wire.news.clear()
+            await self._wire.news.wait()
+        time, item = self._wire.arrivals[self._received]
+        await _sleep_until(time)
+        self._received += 1
+        return item
 
     async def next_message(self, type: str | None = None) -> dict[str, JSON]:
-        """Wait for the next message, of a type if one is given, and return it.
-
-        Messages before it are passed over, and are not returned later.
+        """Receive until a message comes, of a type if one is given, and return it.
 
         Raises:
             SessionClosedError: The session has ended, and no such message came.
 
         """
         while True:
-            while self._awaited < len(self._wire.texts):
-                time, text = self._wire.texts[self._awaited]
-                await _sleep_until(time)
-                self._awaited += 1
-                message: dict[str, JSON] = json.loads(text)
-                if type is None or message.get("type") == type:
-                    return message
-            self._check_open()
-            self._wire.news.clear()
-            await self._wire.news.wait()
+            item = await self.receive()
+            if isinstance(item, dict) and type in (None, item.get("type")):
+                return item
+
+    def _arrived(self) -> Iterator[tuple[float, Received]]:
+        now = self._loop.time()
+        return ((time, item) for time, item in self._wire.arrivals if time <= now)
 
     # What is sent
 
