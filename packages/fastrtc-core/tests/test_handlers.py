@@ -249,7 +249,6 @@ async def test_a_spinning_emit_does_not_hold_the_loop(handler: type[StreamHandle
     assert sorted(lags)[len(lags) * 9 // 10] < 0.02
 
 
-@pytest.mark.xfail(reason="an emit of data alone is asked again at once", strict=True)
 async def test_an_emit_of_data_is_paced() -> None:
     async with connect(stream_of(SpinsWithData)) as client:
         await asyncio.sleep(0.2)

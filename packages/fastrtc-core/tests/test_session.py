@@ -304,10 +304,7 @@ async def test_a_blocking_handler_does_not_hold_up_another_session() -> None:
 # Events
 
 
-lost = pytest.mark.xfail(reason="the end cancels an async on_event: its event is lost", strict=True)
-
-
-@pytest.mark.parametrize("is_async", [pytest.param(True, marks=lost), False], ids=["async", "sync"])
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 def test_the_observer_gets_every_event_in_order(is_async: bool) -> None:
     seen: list[tuple[str, Event]] = []
 
@@ -332,7 +329,6 @@ def test_the_observer_gets_every_event_in_order(is_async: bool) -> None:
     assert {session for session, _ in seen} == {session_id}
 
 
-@lost
 @in_virtual_time
 async def test_an_observer_is_not_cut_short_by_the_end() -> None:
     finished: list[Event] = []

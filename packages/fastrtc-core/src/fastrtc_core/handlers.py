@@ -42,6 +42,9 @@ ARGS_TIMEOUT: Final = 60.0
 FRAME: Final = 0.02
 """Seconds after which an `emit` that had nothing is asked again, at first; also its least pace."""
 
+DATA_PAUSE: Final = 0.005
+"""Seconds after an `emit` that gave no sound to be paced by: it need not wait itself."""
+
 LONGEST_IDLE: Final = 0.1
 """Seconds after which an `emit` that keeps having nothing is asked again if no sound comes in."""
 
@@ -382,7 +385,8 @@ async def _emit_loop(session: "Session", emit: Call, name: str) -> None:
             output = convert(await emit())
         if output is not NOTHING:
             await session.dispatch(output)
-            await asyncio.sleep(0)  # an emit that never waits must not keep the loop to itself
+            if output.media is None or session.mode == "send":
+                await asyncio.sleep(DATA_PAUSE)
             pause = FRAME
         elif session.loop.time() - asked < FRAME:
             pause = await session.idle(pause, LONGEST_IDLE)

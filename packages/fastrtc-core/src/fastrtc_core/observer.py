@@ -18,7 +18,7 @@ LAST_CHANCE: Final = 5.0
 
 
 class Observer:
-    """Calls a function with every event, in order.
+    """Calls a function with every event, in order, in a task that outlives the session's others.
 
     Args:
         notify: Calls the application's function, off the event loop if it is sync.
@@ -27,28 +27,30 @@ class Observer:
 
     def __init__(self, notify: Callable[[Event], Awaitable[object]]) -> None:
         self._notify = notify
-        self._events: asyncio.Queue[Event] = asyncio.Queue(KEPT)
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue(KEPT + 1)  # and the end
+        self._tasks = asyncio.TaskGroup()
 
     def put(self, event: Event) -> None:
         """Add an event."""
-        if self._events.full():
+        if self._events.qsize() >= KEPT:
             logger.warning("on_event is too slow: %s is lost", self._events.get_nowait())
         self._events.put_nowait(event)
 
-    async def run(self) -> None:
-        """Call the function for every event that comes."""
-        while True:
-            await self._call(await self._events.get())
+    async def start(self) -> None:
+        """Begin to call the function."""
+        await self._tasks.__aenter__()
+        self._tasks.create_task(self._run())
 
     async def finish(self) -> None:
-        """Call the function for the events that are left."""
+        """Let the function have the events that are left; to be called where `start` was."""
+        self._events.put_nowait(None)
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_CHANCE):
-                while not self._events.empty():
-                    await self._call(self._events.get_nowait())
+                await self._tasks.__aexit__(None, None, None)
 
-    async def _call(self, event: Event) -> None:
-        try:
-            await self._notify(event)
-        except Exception:
-            logger.exception("on_event failed for %s", event)
+    async def _run(self) -> None:
+        while (event := await self._events.get()) is not None:
+            try:
+                await self._notify(event)
+            except Exception:
+                logger.exception("on_event failed for %s", event)

@@ -35,6 +35,9 @@ class Outbox:
         self._wire = wire
         self._lost = lost
         self._queue: asyncio.Queue[str | Settle] = asyncio.Queue(MAX_MESSAGES)
+        self._loop = asyncio.get_running_loop()
+        self._under_way: dict[object, float] = {}
+        self._check: asyncio.TimerHandle | None = None
         self.sent = 0
         """Messages sent so far."""
 
@@ -60,25 +63,40 @@ class Outbox:
 
     async def finish(self) -> None:
         """Send what is left, if the peer takes it soon."""
+        if self._check is not None:
+            self._check.cancel()
         with suppress(TimeoutError, SessionClosedError):
             async with asyncio.timeout(GOODBYE_TIMEOUT):
                 while not self._queue.empty():
                     await self._send_next()
 
     async def deliver(self, sending: Awaitable[None]) -> None:
-        """Wait for a call of the wire.
+        """Wait for a call of the wire; one that takes too long ends the session.
 
         Raises:
-            SessionClosedError: The peer is gone, or has taken nothing for too long.
+            SessionClosedError: The peer is gone.
 
         """
+        # Not asyncio.timeout: made and undone for every frame, it costs more than the sending.
+        self._under_way[sending] = self._loop.time()
+        if self._check is None:
+            self._check = self._loop.call_later(SEND_TIMEOUT, self._check_progress)
         try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await sending
-        except TimeoutError:
-            raise self._lost(CloseReason.CLIENT_STALLED) from None
+            await sending
         except ConnectionError as error:
             raise self._lost(CloseReason.CLIENT_LEFT) from error
+        finally:
+            del self._under_way[sending]
+
+    def _check_progress(self) -> None:
+        self._check = None
+        if not self._under_way:
+            return
+        due = min(self._under_way.values()) + SEND_TIMEOUT
+        if due <= self._loop.time():
+            self._lost(CloseReason.CLIENT_STALLED)
+        else:
+            self._check = self._loop.call_at(due, self._check_progress)
 
     async def _send_next(self) -> None:
         item = await self._queue.get()

@@ -32,6 +32,7 @@ from fastrtc_core.observer import Observer
 from fastrtc_core.outbox import Outbox, Settle
 from fastrtc_core.outputs import AdditionalOutputs, Output, audio_output
 from fastrtc_core.replies import Convert, pull
+from fastrtc_core.signatures import is_async
 from fastrtc_core.speaker import Speaker, Utterance
 from fastrtc_core.transport import ConnectionRequest, Wire
 from fastrtc_core.workers import Lane, WorkerPool
@@ -133,13 +134,13 @@ class Session:
 
     async def __aenter__(self) -> Self:
         context.enter(self)
+        if self._observer is not None:
+            await self._observer.start()
         await self._tasks.__aenter__()
         self.handler.bind(self)
         self._tasks.create_task(self._end_when_asked())
         self.start(self._outbox.run(), "messages")
         self.start(self.handler.run_session(self), "handler")
-        if self._observer is not None:
-            self.start(self._observer.run(), "on_event")
         if self._time_limit is not None:
             message = f"The time limit of {self._time_limit:g} s is reached."
             self._timer = self.loop.call_later(
@@ -217,9 +218,9 @@ class Session:
         await self._shut_down_handler()
         for channel in (self.outputs, self.events, self.messages):
             channel.close()
+        await self._outbox.finish()
         if self._observer is not None:
             await self._observer.finish()
-        await self._outbox.finish()
 
     async def _shut_down_handler(self) -> None:
         try:
@@ -253,7 +254,7 @@ class Session:
 
     async def call(self, function: Callable[..., object], *args: object) -> object:
         """Call user code that must run, sync or async, off the event loop if it is sync."""
-        if inspect.iscoroutinefunction(function):
+        if is_async(function):
             result: object = function(*args)
         else:
             lane = self._pool.lane(even_if_full=True)

@@ -18,6 +18,7 @@ from fastrtc_core.errors import (
 )
 from fastrtc_core.events import Event
 from fastrtc_core.factory import HandlerType, Modality, handler_factory
+from fastrtc_core.origins import parse_origin
 from fastrtc_core.outputs import AdditionalOutputs
 from fastrtc_core.registry import Registry
 from fastrtc_core.session import Mode, Session
@@ -121,9 +122,7 @@ class Stream:
         self.additional_output_components = additional_outputs
         self.additional_outputs_handler = additional_outputs_handler
         self.ui_args = dict(ui_args or {})
-        self.allowed_origins = (
-            (allowed_origins,) if isinstance(allowed_origins, str) else tuple(allowed_origins)
-        )
+        self.allowed_origins = _origins(allowed_origins)
         self.sessions: Final = Registry(concurrency_limit)
         self._authorize = authorize
         self._limits = dict(limits or {})
@@ -323,6 +322,14 @@ _PACKAGES: Final = {
     "websocket": "fastrtc-websocket",
     "telephone": "fastrtc-telephony",
 }
+
+
+def _origins(allowed: Sequence[str]) -> tuple[str, ...]:
+    origins = (allowed,) if isinstance(allowed, str) else tuple(allowed)
+    for origin in origins:
+        if origin != "*":
+            parse_origin(origin)  # a mistake shows here, not when the first page connects
+    return origins
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
