@@ -92,6 +92,7 @@ ROWS: Final = (
         "% of a core",
         at_most_of=Share("cpu.echo_20", "fastrtc", 0.7, "0.7 of FastRTC's"),
     ),
+    Row("cpu.floor_20", "… uvicorn and Starlette alone, the floor", "% of a core"),
     Row("load.echoed", "… of their audio that came back", "%", at_least=99),
     Row("memory.callers_20", "Memory with 20 speaking callers", "MiB", at_most=143),
     Row("memory.idle_session", "Memory of an idle session", "KiB", at_most=976),

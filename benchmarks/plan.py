@@ -47,6 +47,7 @@ PROBES: Final = (
     Probe("idle-100", load.idle_many, ("cpu.idle_100",), (OURS,), 90),
     Probe("silent", load.silent, ("cpu.silent_20",), BOTH, 90),
     Probe("speaking", load.speaking, SPEAKING_ROWS, BOTH, 120),
+    Probe("floor", load.floor, ("cpu.floor_20",), (OURS,), 60),
     Probe("echo", load.echo, ("cpu.echo_20", "load.echoed"), BOTH, 90),
     Probe("idle-200", memory.idle_sessions, ("memory.idle_session",), BOTH, 120, quick=False),
     Probe("cycles", memory.cycles, ("memory.cycles.",), BOTH, 120),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from benchmarks import corpus
@@ -63,6 +64,13 @@ async def speaking(subject: Subject, settings: Settings) -> Findings:
     if answered:
         findings.cells["load.p95"] = percentile(answered, 95)
     return findings
+
+
+async def floor(subject: Subject, settings: Settings) -> Findings:
+    """What the same callers cost a server that only sends their messages back."""
+    bare = replace(subject, server="benchmarks.servers.floor")
+    _, share, _ = await _watched(bare, "echo", CALLERS, settings.window)
+    return Findings({"cpu.floor_20": share / CALLERS})
 
 
 async def echo(subject: Subject, settings: Settings) -> Findings:
