@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from fastrtc_core import AsyncStreamHandler, EmitType, Event, Session, SessionClosed, Stream
+from fastrtc_core.audio import ulaw_decode, ulaw_encode
 from fastrtc_websocket import WebSocketTransport
 
 RATE = 24_000
@@ -89,6 +91,24 @@ class Client:
                 messages.append(await self.receive())
         except ConnectionClosed as end:
             return (end.rcvd.code if end.rcvd else None), messages
+
+    async def sound(self, size: int) -> bytes:
+        """Receive media until there are `size` bytes."""
+        data = b""
+        while len(data) < size:
+            message = await self.receive()
+            if isinstance(message, bytes):
+                data += message
+            elif message.get("event") == "media":
+                assert message.keys() == {"event", "media"}
+                data += b64decode(message["media"]["payload"], validate=True)
+        return data
+
+    async def echoes(self) -> None:
+        """Check that what is sent in the documented form still comes back."""
+        data = bytes(range(256))
+        await self.send("media", media={"payload": b64encode(data).decode()})
+        assert await self.sound(len(data)) == ulaw_encode(ulaw_decode(data))
 
     async def works(self) -> None:
         """Check that the connection is alive, by a ping at the protocol's own level."""
