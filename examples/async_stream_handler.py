@@ -4,9 +4,10 @@ import asyncio
 
 import numpy as np
 import uvicorn
-from fastrtc import AsyncStreamHandler, Stream, wait_for_item
 from numpy.typing import NDArray
 from starlette.applications import Starlette
+
+from fastrtc import AsyncStreamHandler, Stream, wait_for_item
 
 Audio = tuple[int, NDArray[np.int16]]
 

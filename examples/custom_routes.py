@@ -7,9 +7,10 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
-from fastrtc import AdditionalOutputs, ReplyOnPause, Stream
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
+
+from fastrtc import AdditionalOutputs, ReplyOnPause, Stream
 
 Audio = tuple[int, NDArray[np.int16]]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import uvicorn
-from fastrtc import ReplyOnPause, Stream
 from numpy.typing import NDArray
 from starlette.applications import Starlette
 
+from fastrtc import ReplyOnPause, Stream
 
 Audio = tuple[int, NDArray[np.int16]]
 

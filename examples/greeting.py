@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 import uvicorn
-from fastrtc import AdditionalOutputs, ReplyOnPause, Stream
 from numpy.typing import NDArray
 from starlette.applications import Starlette
+
+from fastrtc import AdditionalOutputs, ReplyOnPause, Stream
 
 RATE = 24000
 Audio = tuple[int, NDArray[np.int16]]
@@ -25,9 +26,7 @@ def greet() -> Iterator[Audio]:
     yield beep(880, 0.25)
 
 
-async def answer(
-    audio: Audio, hertz: float = 440.0
-) -> AsyncIterator[Audio | AdditionalOutputs]:
+async def answer(audio: Audio, hertz: float = 440.0) -> AsyncIterator[Audio | AdditionalOutputs]:
     """One beep for every second you spoke; `hertz` comes from the page, if it sends any."""
     rate, said = audio
     seconds = said.shape[1] / rate

@@ -1,17 +1,20 @@
 """A voice server without a web framework: fastrtc-core and fastrtc-vad are all it needs.
 
-The protocol is the simplest there is: 16-bit little-endian mono samples at 16 kHz over TCP, both ways,
-in real time. With a microphone, sox and netcat, to talk to it (use headphones):
-``rec -q -t raw -r 16k -c 1 -b 16 -e signed - | nc 127.0.0.1 9000 | play -q -t raw -r 16k -c 1 -b 16 -e signed -``
+The protocol is the simplest there is: 16-bit little-endian mono samples at 16 kHz over TCP, both
+ways, in real time. To talk to it with sox and netcat (use headphones)::
+
+    rec -q -t raw -r 16k -c 1 -b 16 -e signed - | nc 127.0.0.1 9000 \\
+        | play -q -t raw -r 16k -c 1 -b 16 -e signed -
 """
 
 import asyncio
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
+
 from fastrtc_core import AudioFrame, ConnectionRequest, Stream, VideoFrame
 from fastrtc_vad import ReplyOnPause
-from numpy.typing import NDArray
 
 RATE = 16000
 FRAME_BYTES = RATE // 50 * 2  # 20 ms
@@ -28,7 +31,7 @@ stream = Stream(ReplyOnPause(echo, input_sample_rate=RATE), modality="audio")
 
 
 class SocketWire:
-    """Sends a session's sound to a socket. It has no way to take sound back, so its lead is short."""
+    """Sends a session's sound to a socket, from where it can't be taken back: a short lead."""
 
     rate = RATE
     channels = 1

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import uvicorn
-from fastrtc import Stream
 from numpy.typing import NDArray
 from starlette.applications import Starlette
+
+from fastrtc import Stream
 
 RATE = 24000
 SCALE = (262, 294, 330, 349, 392, 440, 494, 523)  # C4 to C5, in Hz

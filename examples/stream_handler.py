@@ -4,9 +4,10 @@ from queue import Queue
 
 import numpy as np
 import uvicorn
-from fastrtc import Stream, StreamHandler
 from numpy.typing import NDArray
 from starlette.applications import Starlette
+
+from fastrtc import Stream, StreamHandler
 
 Audio = tuple[int, NDArray[np.int16]]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fastrtc_core.audio import Resampler, read_wav
 from numpy.typing import NDArray
+
+from fastrtc_core.audio import Resampler, read_wav
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RATE = 24000

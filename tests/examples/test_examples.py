@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from fastrtc.talk import talk_to
 from numpy.typing import NDArray
+
+from fastrtc.talk import talk_to
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
