@@ -16,8 +16,12 @@ from fastrtc_vad.options import AlgoOptions, SileroVadOptions
 from fastrtc_vad.recording import Recorder
 from fastrtc_vad.turns import TurnEvent, TurnMachine
 
-TAIL: Final = 0.2
-"""Seconds of a turn's audio kept after the estimated end of speech: faint endings live there."""
+TAIL: Final = 0.1
+"""Seconds of a turn's audio kept beyond the padding of its end, 0.2 after speech in all: faint
+endings live there."""
+
+FRAME: Final = 0.008
+"""Seconds of sound of which a level is taken: a quarter of a window of 32 ms."""
 
 
 class Listener:
@@ -53,6 +57,9 @@ class Listener:
         )
         self._resampler = Resampler(rate, model.sample_rate)
         self._rest = np.zeros(0, np.float32)
+        frames = max(1, round(window / FRAME))
+        self._frames = np.linspace(0, self._size, frames, endpoint=False, dtype=np.intp)
+        self._powers: Iterator[list[float]] = iter(())
 
     @property
     def now(self) -> float:
@@ -65,13 +72,18 @@ class Listener:
         return self._machine.state == "talking"
 
     def take(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
-        """Take the next sound, ``(channels, n)``, and return the windows it completes."""
+        """Take the next sound, ``(channels, n)``, and return the windows it completes.
+
+        They are to be judged before the next sound is taken.
+        """
         self._recorder.push(samples)
         mono = self._resampler.process(to_float32(to_layout(samples, "mono")))[0]
         sound = np.concatenate((self._rest, mono)) if self._rest.size else mono
         whole = len(sound) // self._size * self._size
         self._rest = sound[whole:]
-        return sound[:whole].reshape(-1, self._size)
+        windows = sound[:whole].reshape(-1, self._size)
+        self._powers = iter(self._powers_of(windows))
+        return windows
 
     def judge(
         self, probability: float, *, speaking: bool, can_interrupt: bool
@@ -84,7 +96,10 @@ class Listener:
             can_interrupt: Whether speech may stop it.
 
         """
-        events = self._machine.push(probability, speaking=speaking, can_interrupt=can_interrupt)
+        powers = next(self._powers, ())
+        events = self._machine.push(
+            probability, powers, speaking=speaking, can_interrupt=can_interrupt
+        )
         yield from self._noted(events)
 
     def trigger(self) -> Iterator[TurnEvent]:
@@ -98,6 +113,12 @@ class Listener:
     def reset(self) -> None:
         """Forget what was said so far."""
         self._machine.reset()
+
+    def _powers_of(self, windows: NDArray[np.float32]) -> list[list[float]]:
+        """Mean squares of each window's frames."""
+        sums = np.add.reduceat(np.square(windows), self._frames, axis=1)
+        powers: list[list[float]] = (sums * (len(self._frames) / self._size)).tolist()
+        return powers
 
     def _noted(self, events: tuple[TurnEvent, ...]) -> Iterator[TurnEvent]:
         for event in events:

@@ -93,7 +93,7 @@ class AlgoOptions:
     is told to stop 0.13 s after the onset (95 %: 0.2 s), and of 600 knocks, beeps and bursts of
     64 ms one stopped it; 0.13 takes 35 ms longer and let none through."""
 
-    pre_roll: float = 0.5
+    pre_roll: float = 0.3
     """Audio kept from before the start of a turn, so that no onset is lost; from 0."""
 
     def __post_init__(self) -> None:

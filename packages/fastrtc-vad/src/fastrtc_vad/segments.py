@@ -3,7 +3,7 @@
 A window is voiced from `threshold` on, and stays so until the probability falls below a lower
 threshold (hysteresis), which keeps a segment in one piece but does not lengthen it. The model's
 probability stays high for `release` seconds after speech has ended, so as much is taken back from
-the end of a segment.
+the end of a segment. Where the level tells more (see `levels`), it says where a segment ends.
 All lengths are compared to the nearest window.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from fastrtc_vad.levels import Quiet
 from fastrtc_vad.options import SileroVadOptions
 
 HYSTERESIS: Final = 0.15
@@ -24,6 +25,12 @@ BEYOND_DOUBT: Final = 0.95
 """Speech that goes on gives 0.97 and more. Of 200 scraps of 64 ms cut from words, half of them in
 noise, all but 12 are below it from their third window on."""
 
+REACH: Final = 0.2
+"""Seconds from the falling edge within which the level may place the end of speech. Of 464 ends,
+clean, faint or over the telephone, all but 4 lie from 0.17 before to 0.14 after it."""
+
+UNHEARD: Final = Quiet()
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -31,6 +38,8 @@ class Segment:
 
     start: float
     end: float
+    is_exact: bool = False
+    """Whether the level has shown its end, to 0.01 s; otherwise it is estimated, to 0.1 s."""
 
     @property
     def duration(self) -> float:
@@ -67,6 +76,7 @@ class Segmenter:
         self.voiced = False
         self._sure = False
         self._run_start = self.now
+        self._edge = self.now
         self._open: Segment | None = None
 
     @property
@@ -102,8 +112,13 @@ class Segmenter:
         """Whether the open segment has reached the longest allowed: the next one replaces it."""
         return self._open is not None and self._open.duration >= self._max_speech
 
-    def push(self, probability: float) -> Segment | None:
-        """Take the next window's probability and return the segment that has now ended, if any."""
+    def push(self, probability: float, quiet: Quiet = UNHEARD) -> Segment | None:
+        """Take the next window and return the segment that has now ended, if any.
+
+        Args:
+            probability: The window's probability of speech, in 0..1.
+            quiet: What the level tells about the end of the window.
+        """
         was_voiced = self.voiced
         self.voiced = probability >= (self._off if was_voiced else self._on)
         self._sure = probability >= BEYOND_DOUBT
@@ -116,8 +131,12 @@ class Segmenter:
         if self._open is None or self.voiced:
             return None
         if was_voiced:
+            self._edge = self._open.end
             self._open = self._released(self._open)
-        return self._close() if self.now - self._open.end >= self._min_silence else None
+        self._open = self._measured(self._open, quiet)
+        fades = quiet.is_clear and not quiet.seconds and self.now - self._edge <= REACH
+        is_over = self.now - self._open.end >= self._min_silence and not fades
+        return self._close() if is_over else None
 
     def flush(self) -> Segment | None:
         """Return what is open at the end of the stream, if it counts."""
@@ -137,6 +156,18 @@ class Segmenter:
 
     def _released(self, segment: Segment) -> Segment:
         return Segment(segment.start, max(segment.start, segment.end - self._release))
+
+    def _measured(self, segment: Segment, quiet: Quiet) -> Segment:
+        """The segment with the end that the level gives it, if that is credible."""
+        end = self.now - quiet.seconds
+        if not quiet.seconds or abs(end - self._edge) > REACH:
+            return segment
+        if quiet.is_clear:
+            return Segment(segment.start, max(segment.start, end), is_exact=True)
+        if end > self._edge:
+            return segment
+        # Speech is lost in noise before it ends, and the model lingers: it ended between.
+        return Segment(segment.start, max(segment.start, (end + self._edge) / 2))
 
     def _counts(self, segment: Segment) -> bool:
         return segment.duration >= self._min_speech

@@ -20,10 +20,13 @@ trigger     the application ends the turn by hand
 The first row of the state's part of `TRANSITIONS` whose sign is there is taken. Three things keep
 it right where a plain count of voiced windows is not:
 
-* The model's probability outlasts speech by its `release`. The segmenter takes that back, so the
-  silence of `audio_chunk_duration - speech_threshold` is counted from the end of speech.
+* The model's probability outlasts speech by its `release`. The segmenter takes that back, or, while
+  a turn goes on, has the level say where speech ended, so the silence of `audio_chunk_duration -
+  speech_threshold` is counted from the end of speech: up to the nearest window, or, from an end
+  that the level has shown, in full.
 * A pause waits while the newest window hints at speech, since an onset takes some windows to reach
   the threshold: a resumed sentence is not cut off. The wait is short, or noise would hold the turn.
+  The hint is sound, where the level has shown the end of speech; elsewhere a rising probability.
 * Speech before *the floor* belongs to an earlier turn, or fell on a protected reply, and is not
   counted. The floor rises to now whenever a turn ends or protection does: speech that goes on then
   starts a turn as any other speech would.
@@ -32,12 +35,13 @@ A turn that was begun before a protected reply runs to its end.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from fastrtc_vad.levels import Levels
 from fastrtc_vad.options import AlgoOptions, SileroVadOptions
-from fastrtc_vad.segments import Segment, Segmenter
+from fastrtc_vad.segments import UNHEARD, Segment, Segmenter
 
 TurnState: TypeAlias = Literal["listening", "talking", "held"]
 TurnEventKind: TypeAlias = Literal["started_talking", "interrupted", "pause_detected"]
@@ -67,8 +71,9 @@ HINT: Final = 0.05
 """Silence and steady noise stay below this (highest: 0.04); a vowel's onset passes it one to three
 windows before it reaches 0.5."""
 
-HINT_LIMIT: Final = 0.1
-"""Seconds for which hints may put off a pause: the longest rise seen."""
+HINT_LIMIT: Final = 0.15
+"""Seconds for which hints may put off a pause: the longest from the first sound of a word, a breath
+or an s, to a probability of 0.5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +112,15 @@ class TurnMachine:
         self._algo = algo
         self._pad = speech.speech_pad_ms / 1000
         self._segmenter = Segmenter(speech, window=window, release=release)
+        self._levels = Levels(window)
+        self._quiet = UNHEARD
         self._reach = max(algo.audio_chunk_duration, speech.min_speech_duration_ms / 1000)
         self._slack = window / 2
         self._recent: deque[Segment] = deque()
         self._state: TurnState = "listening"
         self._floor = 0.0
         self._onset = 0.0
-        self._speech_end = 0.0
+        self._newest = Segment(0.0, 0.0)
         self._has_interrupted = False
 
     @property
@@ -132,19 +139,27 @@ class TurnMachine:
         return self._reach + self._pad
 
     def push(
-        self, probability: float, *, speaking: bool, can_interrupt: bool
+        self,
+        probability: float,
+        powers: Sequence[float] = (),
+        *,
+        speaking: bool,
+        can_interrupt: bool,
     ) -> tuple[TurnEvent, ...]:
         """Take the next window and return what it led to, in order.
 
         Args:
             probability: The window's probability of speech, in 0..1.
+            powers: Mean squares of the window's frames, for `Levels`; none if unknown.
             speaking: Whether a reply plays.
             can_interrupt: Whether speech may stop that reply.
         """
-        if (ended := self._segmenter.push(probability)) is not None:
+        self._quiet = self._levels.push(powers, voiced=self._segmenter.voiced)
+        # Loud is not speech: the level says where speech ends, and never how much there was of it.
+        quiet = self._quiet if self._state == "talking" else UNHEARD
+        if (ended := self._segmenter.push(probability, quiet)) is not None:
             self._recent.append(ended)
-        if (newest := self._segmenter.current or ended) is not None:
-            self._speech_end = newest.end
+        self._newest = self._segmenter.current or ended or self._newest
         since = self.now - self._reach
         while self._recent and self._recent[0].end <= since:
             self._recent.popleft()
@@ -180,8 +195,8 @@ class TurnMachine:
     def _event(self, kind: TurnEventKind, sign: Sign) -> TurnEvent:
         start = max(self._floor, self._onset - self._pad)
         end = self.now
-        if sign == "pause" and self._speech_end > self._onset:  # else it was too short to be seen
-            end = min(end, self._speech_end + self._pad)
+        if sign == "pause" and self._newest.end > self._onset:  # else it was too short to be seen
+            end = min(end, self._newest.end + self._pad)
         return TurnEvent(kind, start, end)
 
     def _signs(self, probability: float, speaking: bool, can_interrupt: bool) -> set[Sign]:
@@ -204,9 +219,16 @@ class TurnMachine:
             return {"limit"}
         if self._segmenter.is_open or length < algo.audio_chunk_duration - slack:
             return set()
-        overdue = self.now - self._speech_end - algo.audio_chunk_duration + algo.speech_threshold
-        is_rising = probability >= HINT and overdue < HINT_LIMIT - slack
-        return set() if is_rising or self._speech() >= algo.speech_threshold + slack else {"pause"}
+        overdue = self.now - self._newest.end - algo.audio_chunk_duration + algo.speech_threshold
+        if self._hints_at_speech(probability) and overdue < HINT_LIMIT - slack:
+            return set()
+        most = algo.speech_threshold + (0.0 if self._newest.is_exact else slack)
+        return set() if self._speech() >= most else {"pause"}
+
+    def _hints_at_speech(self, probability: float) -> bool:
+        if self._newest.is_exact:
+            return self._quiet.seconds < self._segmenter.window
+        return probability >= HINT
 
     def _reaches(self, seconds: float, threshold: float) -> bool:
         return seconds > 0 and seconds >= threshold - self._slack
