@@ -178,7 +178,7 @@ def test_a_missing_part_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "fastrtc.serve", None)
     assert main(["serve", "voice:stream"]) == 1
-    assert "pip install 'fastrtc[websocket]'" in capsys.readouterr().err
+    assert 'pip install "fastrtc[websocket]"' in capsys.readouterr().err
 
 
 def test_ctrl_c_is_quiet(

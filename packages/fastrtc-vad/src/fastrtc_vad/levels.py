@@ -1,7 +1,7 @@
 """How loud the sound is, to tell where speech ends more finely than a window of the model does.
 
 Sound is *quiet* if it is far below the loudest of the recent speech, or not clearly above the noise
-between. Power is the mean square of the samples, as full scale is 1.
+between. Power is the mean square of the samples.
 """
 
 from collections import deque
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from typing import Final
 
 FADED: Final = 10 ** (-35 / 10)
-"""Part of the loudest power below which speech is over: 35 dB. 37 dB lets the faint tails of single
-words through, up to 0.07 s of them."""
+"""Part of the loudest power below which speech is over: 35 dB. At 37 dB the faint tails of single
+words belong to them, and put off a pause by up to 0.09 s."""
 
 ABOVE_NOISE: Final = 10 ** (6 / 10)
-"""Sound is more than noise from so many times its power on: 6 dB. White noise in 8 ms is never as
-far above its mean, pink noise seldom."""
+"""Sound is more than noise from so many times its power on: 6 dB. In frames of 8 ms white noise is
+2 dB above its median at most; 7 % of the frames of pink noise are more than 6 dB above it."""
 
 CLEAR: Final = 10 ** (-25 / 10)
-"""Part of the loudest power that quiet may have for the end of speech to be seen. With noise up
-to there, at 25 dB below speech, 90 % of all ends are within 0.01 s; at 15 dB, half are too early by
-0.02 to 0.13 s, for the ends of words are lost in it."""
+"""Part of the loudest power below which quiet must begin for the level to show where speech ends.
+In white noise 25 dB below speech, 92 % of 232 ends found so are within 0.01 s of the true ones; at
+15 dB it is 40 %, and the others are up to 0.2 s early: the ends of the words are lost in noise."""
 
 VOICE_MEMORY: Final = 94
-"""Windows of speech whose loudest counts: 3 s. With half of it a word at the end of a sentence is
-sometimes measured by another than the loudest."""
+"""Windows of speech whose loudest counts: 3 s. With 1.5 s, 3 pauses in 700 came up to 0.1 s later:
+a faint last word was measured by itself."""
 
 NOISE_MEMORY: Final = 64
-"""Windows without speech whose median power is the noise: 2 s, so that neither a knock nor the
-beginnings and endings of words among them count."""
+"""Windows without speech whose median power is the noise: 2 s. Neither a knock counts, nor do the
+beginnings and endings of words among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ class Quiet:
 
     is_clear: bool = False
     """Whether noise is so low that speech fades before it is lost in it."""
+
+
+UNHEARD: Final = Quiet()
+"""Tells nothing."""
 
 
 class Levels:
@@ -59,11 +63,11 @@ class Levels:
         """Take the next window.
 
         Args:
-            powers: Of equally long frames that make up the window; none if unknown.
-            voiced: Whether the window is part of speech.
+            powers: Of the equally long frames that make up the window; none if unknown.
+            voiced: Whether it is part of speech.
         """
         if not powers:
-            return Quiet()
+            return UNHEARD
         if voiced:
             self._voice.append(max(powers))
         else:

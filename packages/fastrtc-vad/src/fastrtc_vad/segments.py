@@ -3,7 +3,7 @@
 A window is voiced from `threshold` on, and stays so until the probability falls below a lower
 threshold (hysteresis), which keeps a segment in one piece but does not lengthen it. The model's
 probability stays high for `release` seconds after speech has ended, so as much is taken back from
-the end of a segment. Where the level tells more (see `levels`), it says where a segment ends.
+the end of a segment; where the level shows the end of speech (see `levels`), that is taken instead.
 All lengths are compared to the nearest window.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from fastrtc_vad.levels import Quiet
+from fastrtc_vad.levels import UNHEARD, Quiet
 from fastrtc_vad.options import SileroVadOptions
 
 HYSTERESIS: Final = 0.15
@@ -26,10 +26,9 @@ BEYOND_DOUBT: Final = 0.95
 noise, all but 12 are below it from their third window on."""
 
 REACH: Final = 0.2
-"""Seconds from the falling edge within which the level may place the end of speech. Of 464 ends,
-clean, faint or over the telephone, all but 4 lie from 0.17 before to 0.14 after it."""
-
-UNHEARD: Final = Quiet()
+"""Seconds from the falling edge within which the level may place the end of speech. Of 928 ends,
+clean, faint, in a quiet room or over the telephone, all but two lie from 0.17 s before to 0.15 s
+after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +133,8 @@ class Segmenter:
             self._edge = self._open.end
             self._open = self._released(self._open)
         self._open = self._measured(self._open, quiet)
-        fades = quiet.is_clear and not quiet.seconds and self.now - self._edge <= REACH
-        is_over = self.now - self._open.end >= self._min_silence and not fades
+        is_fading = quiet.is_clear and not quiet.seconds and self.now - self._edge <= REACH
+        is_over = self.now - self._open.end >= self._min_silence and not is_fading
         return self._close() if is_over else None
 
     def flush(self) -> Segment | None:

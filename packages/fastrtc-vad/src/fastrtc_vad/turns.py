@@ -20,13 +20,13 @@ trigger     the application ends the turn by hand
 The first row of the state's part of `TRANSITIONS` whose sign is there is taken. Three things keep
 it right where a plain count of voiced windows is not:
 
-* The model's probability outlasts speech by its `release`. The segmenter takes that back, or, while
-  a turn goes on, has the level say where speech ended, so the silence of `audio_chunk_duration -
-  speech_threshold` is counted from the end of speech: up to the nearest window, or, from an end
-  that the level has shown, in full.
+* The model's probability outlasts speech by its `release`. The segmenter takes that back, so the
+  silence of `audio_chunk_duration - speech_threshold` is counted from the end of speech, to the
+  nearest window. In a turn, the level may show the end to 0.01 s: then the silence is waited for in
+  full.
 * A pause waits while the newest window hints at speech, since an onset takes some windows to reach
   the threshold: a resumed sentence is not cut off. The wait is short, or noise would hold the turn.
-  The hint is sound, where the level has shown the end of speech; elsewhere a rising probability.
+  The hint is a probability, or any sound if the level has shown the end of speech.
 * Speech before *the floor* belongs to an earlier turn, or fell on a protected reply, and is not
   counted. The floor rises to now whenever a turn ends or protection does: speech that goes on then
   starts a turn as any other speech would.
@@ -39,9 +39,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from fastrtc_vad.levels import Levels
+from fastrtc_vad.levels import UNHEARD, Levels
 from fastrtc_vad.options import AlgoOptions, SileroVadOptions
-from fastrtc_vad.segments import UNHEARD, Segment, Segmenter
+from fastrtc_vad.segments import Segment, Segmenter
 
 TurnState: TypeAlias = Literal["listening", "talking", "held"]
 TurnEventKind: TypeAlias = Literal["started_talking", "interrupted", "pause_detected"]
@@ -72,8 +72,8 @@ HINT: Final = 0.05
 windows before it reaches 0.5."""
 
 HINT_LIMIT: Final = 0.15
-"""Seconds for which hints may put off a pause: the longest from the first sound of a word, a breath
-or an s, to a probability of 0.5."""
+"""Seconds for which hints may put off a pause: 99 % of 464 sentences, clean or in a quiet room, get
+from their first sound to a probability of 0.5 in less."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def needing(extra: str, what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise MissingPackageError(what, f"'fastrtc[{extra}]'") from error
+        raise MissingPackageError(what, f"fastrtc[{extra}]") from error
 
 
 def _parser() -> argparse.ArgumentParser:
