@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastrtc_vad.levels import Quiet
 from fastrtc_vad.options import SileroVadOptions
 from fastrtc_vad.segments import Segment, Segmenter, find_segments
 
@@ -125,6 +126,56 @@ def test_a_run_is_sure_only_while_the_newest_window_is_beyond_doubt() -> None:
     assert segmenter.run_end - segmenter.run_start == pytest.approx(6 * WINDOW)
     segmenter.push(0.0)
     assert segmenter.run_end == segmenter.run_start
+
+
+# The end of speech by its level
+
+JOINED = replace(PLAIN, min_silence_duration_ms=128)
+
+
+def end_of(*loud: tuple[float, float], is_clear: bool = True) -> tuple[float, bool]:
+    """End of ten windows of speech in windows, and if it is exact, by when sound is loud."""
+    segmenter = Segmenter(JOINED, window=WINDOW, release=0.064)
+    for window in range(1, 30):
+        last = max(min(window, end) for start, end in loud if start < window)
+        quiet = Quiet((window - last) * WINDOW, is_clear)
+        if (ended := segmenter.push(1.0 if window <= 10 else 0.0, quiet)) is not None:
+            return round(ended.end / WINDOW, 2), ended.is_exact
+    raise AssertionError("speech has not ended")
+
+
+@pytest.mark.parametrize("end", [6.5, 7.5, 9, 10.5, 13, 15.5])
+def test_the_level_shows_where_speech_ends(end: float) -> None:
+    assert end_of((0, end)) == (end, True)
+
+
+@pytest.mark.parametrize("end", [2.0, 3.5])
+def test_a_level_that_contradicts_the_model_is_not_believed(end: float) -> None:
+    assert end_of((0, end)) == (8, False)
+
+
+def test_sound_that_goes_on_is_not_speech() -> None:
+    assert end_of((0, 30)) == (8, False)
+
+
+def test_a_plosive_after_its_closure_is_speech() -> None:
+    assert end_of((0, 9), (11.2, 12.5)) == (12.5, True)
+
+
+def test_a_knock_after_the_end_is_not_speech() -> None:
+    assert end_of((0, 9), (13.5, 14.5)) == (9, True)
+
+
+def test_in_noise_speech_ends_between_level_and_model() -> None:
+    assert end_of((0, 7), is_clear=False) == (8.5, False)
+    assert end_of((0, 10.5), is_clear=False) == (8, False)
+
+
+def test_speech_that_goes_on_has_no_shown_end() -> None:
+    segmenter = Segmenter(JOINED, window=WINDOW, release=0.0)
+    for probability, told in ((1, Quiet()), (0, Quiet(0.02, is_clear=True)), (1, Quiet())):
+        segmenter.push(probability, told)
+    assert segmenter.current == Segment(0.0, 3 * WINDOW)
 
 
 def test_clearing_forgets_speech_but_not_the_time() -> None:

@@ -42,6 +42,16 @@ class Rig:
                 )
         return self.told[before:]
 
+    def hear_loud(self, *runs: tuple[int, float, float]) -> Told:
+        """The same, with the power of all frames of each run's windows."""
+        before = len(self.told)
+        for length, probability, power in runs:
+            for _ in range(length):
+                self.note(
+                    self.machine.push(probability, [power] * 4, speaking=False, can_interrupt=True)
+                )
+        return self.told[before:]
+
     def note(self, events: Iterable[TurnEvent]) -> None:
         for event in events:
             self.events.append(event)
@@ -123,7 +133,7 @@ def test_a_pause_waits_for_speech_that_seems_to_begin() -> None:
 def test_hints_of_speech_put_off_a_pause_only_so_far() -> None:
     rig = Rig()
     rig.hear((10, 0), (20, 1), (15, 0))
-    assert rig.hear((20, 0.2)) == [("pause_detected", 30 + 19)]
+    assert rig.hear((20, 0.2)) == [("pause_detected", 30 + 20)]
 
 
 def test_noise_below_the_threshold_does_not_hold_a_turn() -> None:
@@ -131,6 +141,61 @@ def test_noise_below_the_threshold_does_not_hold_a_turn() -> None:
     rig.hear((10, 0), (20, 1))
     ((kind, _),) = rig.hear((30, 0.3))
     assert kind == "pause_detected"
+
+
+# The end of speech by its level
+
+LOUD, FAINT = 0.01, 1e-7
+
+
+@pytest.mark.parametrize("lag", range(-3, 6))
+def test_a_pause_is_told_at_a_constant_time_after_the_last_sound(lag: int) -> None:
+    rig = Rig(release=0.058)
+    rig.hear_loud((70, 0, FAINT), (30, 1, LOUD))
+    fading = [(-lag, 0, LOUD), (30, 0, FAINT)] if lag < 0 else [(lag, 1, FAINT), (30, 0, FAINT)]
+    last_sound = 100 + max(0, -lag)
+    assert rig.hear_loud(*fading) == [("pause_detected", last_sound + 16)]
+    assert rig.events[-1].end == pytest.approx(last_sound * WINDOW + 0.1, abs=0.005)
+
+
+@pytest.mark.parametrize(("seconds", "window"), [(0.605, 116), (0.615, 117)])
+def test_silence_is_waited_for_in_full(seconds: float, window: int) -> None:
+    rig = Rig(replace(ALGO, audio_chunk_duration=seconds), release=0.058)  # 16 windows: 0.512 s
+    told = rig.hear_loud((70, 0, FAINT), (30, 1, LOUD), (30, 0, FAINT))
+    assert told[-1] == ("pause_detected", window)
+
+
+def test_steady_noise_leaves_the_end_to_the_model() -> None:
+    runs = [(70, 0.0), (30, 1.0), (30, 0.0)]
+    plain, noisy = Rig(release=0.058), Rig(release=0.058)
+    plain.hear(*runs)
+    noisy.hear_loud(*[(length, probability, LOUD) for length, probability in runs])
+    assert noisy.events == plain.events
+
+
+def test_sound_after_silence_puts_off_a_pause_before_the_model_hears_it() -> None:
+    rig = Rig(release=0.058)
+    rig.hear_loud((70, 0, FAINT), (30, 1, LOUD), (15, 0, FAINT))
+    assert rig.hear_loud((4, 0, LOUD), (20, 1, LOUD)) == []
+
+
+def test_sound_that_is_not_speech_puts_off_a_pause_only_so_far() -> None:
+    rig = Rig(release=0.058)
+    rig.hear_loud((70, 0, FAINT), (30, 1, LOUD), (15, 0, FAINT))
+    assert rig.hear_loud((20, 0, LOUD)) == [("pause_detected", 120)]
+
+
+def test_a_doubtful_model_does_not_put_off_a_pause_in_evident_silence() -> None:
+    rig = Rig(release=0.058)
+    rig.hear_loud((70, 0, FAINT), (30, 1, LOUD))
+    assert rig.hear_loud((30, 0.2, FAINT)) == [("pause_detected", 116)]
+
+
+@pytest.mark.parametrize("windows", [1, 2])
+def test_a_click_in_loud_noise_does_not_start_a_turn(windows: int) -> None:
+    rig = Rig(release=0.058)
+    rig.hear_loud((70, 0, FAINT), (5, 0.3, LOUD), (windows, 1, LOUD))
+    assert rig.hear_loud((6, 0, LOUD), (30, 0, FAINT)) == []
 
 
 # Interruption

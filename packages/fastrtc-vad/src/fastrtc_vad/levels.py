@@ -22,12 +22,12 @@ CLEAR: Final = 10 ** (-25 / 10)
 In white noise 25 dB below speech, 92 % of 232 ends found so are within 0.01 s of the true ones; at
 15 dB it is 40 %, and the others are up to 0.2 s early: the ends of the words are lost in noise."""
 
-VOICE_MEMORY: Final = 94
-"""Windows of speech whose loudest counts: 3 s. With 1.5 s, 3 pauses in 700 came up to 0.1 s later:
+VOICE_MEMORY: Final = 3.0
+"""Seconds of speech of which the loudest counts. With 1.5, 3 pauses in 700 came up to 0.1 s later:
 a faint last word was measured by itself."""
 
-NOISE_MEMORY: Final = 64
-"""Windows without speech whose median power is the noise: 2 s. Neither a knock counts, nor do the
+NOISE_MEMORY: Final = 2.0
+"""Seconds without speech of which the median power is the noise: neither a knock counts, nor do the
 beginnings and endings of words among them."""
 
 
@@ -55,8 +55,8 @@ class Levels:
 
     def __init__(self, window: float) -> None:
         self._window = window
-        self._voice: deque[float] = deque(maxlen=VOICE_MEMORY)
-        self._noise: deque[float] = deque(maxlen=NOISE_MEMORY)
+        self._voice: deque[float] = deque(maxlen=round(VOICE_MEMORY / window))
+        self._noise: deque[float] = deque(maxlen=round(NOISE_MEMORY / window))
         self._quiet = 0.0
 
     def push(self, powers: Sequence[float], *, voiced: bool) -> Quiet:

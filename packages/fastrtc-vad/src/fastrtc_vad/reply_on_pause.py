@@ -253,18 +253,21 @@ class ReplyOnPause(StreamHandler):
         """
         listener = self._listener = self._listener or self._new_listener(sampling_rate)
         replying = state.responding or (self._session is not None and self._session.speaking)
+        paused = False
         for window in listener.take(np.atleast_2d(audio)):
             heard = float(self.model.infer(window[np.newaxis], [listener.state])[0])
             for event in listener.judge(heard, speaking=replying, can_interrupt=self.can_interrupt):
-                if self._session is not None:
-                    _tell(self._session, event.kind)
-                if event.kind == "pause_detected":
-                    state.stream = listener.turn(event)
-                    state.started_talking = False
-                    return True
-                state.started_talking = True
-                state.interrupted = state.interrupted or event.kind == "interrupted"
-        return False
+                paused = self._note(event, listener, state) or paused
+        return paused
+
+    def _note(self, event: TurnEvent, listener: Listener, state: AppState) -> bool:
+        if self._session is not None:
+            _tell(self._session, event.kind)
+        if event.kind == "pause_detected":
+            state.stream = listener.turn(event)
+        state.started_talking = event.kind != "pause_detected"
+        state.interrupted = state.interrupted or event.kind == "interrupted"
+        return event.kind == "pause_detected"
 
     def emit(self) -> EmitType:
         """Return the next item of the reply; None if there is no reply, or no more of it."""
