@@ -14,6 +14,7 @@ are waited for.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import aclosing
 from functools import partial
 
 from fastrtc_core.frames import AudioFrame
@@ -82,8 +83,9 @@ class FunctionHandler(StreamHandlerBase, ABC):
     async def _send_generated(self, session: Session) -> None:
         source = partial(self.function, *self.inputs())
         with session.guarded(_name(self.function)):
-            async for output in session.pull(source, self.convert):
-                await self._send_one(session, output)
+            async with aclosing(session.pull(source, self.convert)) as outputs:
+                async for output in outputs:
+                    await self._send_one(session, output)
         await session.finish("The stream has ended.")
 
     async def _send_one(self, session: Session, output: Output) -> None:

@@ -11,7 +11,7 @@ import inspect
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -372,10 +372,11 @@ class Session:
     async def _utter(self, source: object, utterance: Utterance) -> None:
         try:
             with self.guarded("reply"):
-                async for output in pull(source, audio_output, self._pool):
-                    if utterance.cancelled:
-                        break
-                    await self.dispatch(output, utterance)
+                async with aclosing(self.pull(source, audio_output)) as outputs:
+                    async for output in outputs:
+                        if utterance.cancelled:
+                            break
+                        await self.dispatch(output, utterance)
             if utterance.started:
                 await self._speaker.drain()
         finally:

@@ -164,11 +164,6 @@ class Speaker:
         if self._resampler is not None:
             self._resampler.reset()
 
-    @property
-    def unsettled(self) -> bool:
-        """Whether the peer still has to be told of a flush."""
-        return self._must_clear
-
     async def settle(self) -> None:
         """Tell the peer of a flush, unless sound that was sent since has done it."""
         async with self._sending:
