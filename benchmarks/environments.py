@@ -1,6 +1,7 @@
 """Virtual environments of the subjects, made with uv in the cache folder."""
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -104,8 +105,8 @@ def silero() -> Path:
 
 def packages(python: Path) -> dict[str, str]:
     """Name and version of everything installed beside this Python."""
-    lines = run(uv(), "pip", "freeze", "-q", "--python", python).splitlines()
-    return dict(line.split(" @ " if " @ " in line else "==", 1) for line in lines if line)
+    found = json.loads(run(uv(), "pip", "list", "-q", "--format", "json", "--python", python))
+    return {package["name"]: package["version"] for package in found}
 
 
 def site_packages(python: Path) -> Path:

@@ -17,6 +17,9 @@ from benchmarks.process import cores
 from benchmarks.settings import CACHE, Settings
 from benchmarks.subjects import FASTRTC, SUBJECTS, Subject
 
+MISSES: Final = Path(__file__).with_name("MISSES.md")
+"""Written by hand after a run: why a row is not met."""
+
 LATEST: Final = CACHE / "latest.json"
 
 NOTES: Final = """\
@@ -136,7 +139,7 @@ def markdown(results: Results) -> str:
         "# Benchmarks\n\n"
         f"Measured by `{results.command}` in {results.seconds / 60:.0f} minutes; how, is told in\n"
         "[benchmarks/README.md](benchmarks/README.md).\n\n"
-        f"{place}\n{installed}\n\n{table}\n\n## Notes\n\n{NOTES}"
+        f"{place}\n{installed}\n\n{table}\n\n{MISSES.read_text()}\n## Notes\n\n{NOTES}"
     )
 
 
