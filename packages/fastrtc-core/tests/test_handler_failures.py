@@ -296,3 +296,27 @@ def test_the_turn_after_a_bad_one_is_heard(turn: object, errors: int) -> None:
             assert client.heard_audio().samples[0, -RATE:].tolist() == [7] * RATE
 
     test()
+
+
+class FailsBesideItsStartUp(AsyncStreamHandler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames = 0
+
+    async def start_up(self) -> None:
+        await asyncio.sleep(1)  # works, while `receive` fails once
+
+    async def receive(self, frame: Audio) -> None:
+        self.frames += 1
+        if self.frames == 1:
+            raise ZeroDivisionError
+
+    async def emit(self) -> None: ...
+
+
+@in_virtual_time
+async def test_a_failure_beside_a_start_up_that_works_does_not_end_the_session() -> None:
+    async with connect(stream_of(FailsBesideItsStartUp)) as client:
+        await client.send_silence(2.0)
+        assert client.session.reason is None
+        assert client.messages_of("error") == ["receive failed: ZeroDivisionError"]

@@ -40,10 +40,6 @@ class FunctionHandler(StreamHandlerBase, ABC):
         """One thread if the function is sync and called for every frame."""
         return () if is_async(self.function) or is_generator(self.function) else ("function",)
 
-    def inputs(self) -> list[object]:
-        """Return the inputs as they are now, none before the client has sent any."""
-        return list(self.latest_args[1:]) if isinstance(self.latest_args, list) else []
-
     async def run_session(self, session: Session) -> None:
         """Serve a session: call the function per frame, or send what the generator makes."""
         if required_inputs(self.function, given=self._given(session)):
@@ -73,7 +69,7 @@ class FunctionHandler(StreamHandlerBase, ABC):
             await session.dispatch(output)
 
     async def _answer(self, session: Session, frame: object) -> Output:
-        call = partial(self.function, frame, *self.inputs())
+        call = partial(self.function, frame, *self.current_args())
         convert = self.convert
         if not is_async(self.function):
             return await session.lane("function").run(lambda: convert(call()))
@@ -81,7 +77,7 @@ class FunctionHandler(StreamHandlerBase, ABC):
         return convert(await result) if asyncio.iscoroutine(result) else convert(result)
 
     async def _send_generated(self, session: Session) -> None:
-        source = partial(self.function, *self.inputs())
+        source = partial(self.function, *self.current_args())
         with session.guarded(_name(self.function)):
             async with aclosing(session.pull(source, self.convert)) as outputs:
                 async for output in outputs:

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrtc_core.errors import ArgumentsTimeoutError, HandlerError
-from fastrtc_core.events import CloseReason
 from fastrtc_core.frames import Layout
 from fastrtc_core.messages import SEND_INPUT
 from fastrtc_core.outputs import NOTHING, AdditionalOutputs, CloseStream, audio_output, video_output
@@ -135,12 +134,7 @@ class StreamHandlerBase:
         )
 
     def bind(self, session: "Session") -> None:
-        """Take the session that this handler serves; called once, before anything else of it.
-
-        Raises:
-            HandlerError: The class forgot to call the constructor of its base.
-
-        """
+        """Take the session that this handler serves; called once, before anything else of it."""
         self._session = session
         self.channel_set.set()
 
@@ -165,14 +159,10 @@ class StreamHandlerBase:
 
     def begin(self, session: "Session") -> None:
         """Have `start_up` run beside the conversation; if it fails, the session ends."""
-        session.start(self._start_up(session), "start_up")
+        session.start(self._start_up(), "start_up")
 
-    async def _start_up(self, session: "Session") -> None:
-        failures = session.counters.failures
-        with session.guarded("start_up"):
-            await _caller(self, "start_up")()
-        if session.counters.failures > failures:
-            session.close(CloseReason.HANDLER_FAILED, "start_up failed")
+    async def _start_up(self) -> None:
+        await _caller(self, "start_up")()
 
     def note_outputs(self, outputs: AdditionalOutputs) -> None:
         """Over the telephone, use additional outputs as the next inputs: no page sends any."""
@@ -213,6 +203,10 @@ class StreamHandlerBase:
         """Take new inputs; `latest_args` holds them after a placeholder."""
         self.latest_args = [FIRST_ARG, *args]
         self.args_set.set()
+
+    def current_args(self) -> list[object]:
+        """Return the inputs as they are now, none before the client has sent any."""
+        return self.latest_args[1:] if isinstance(self.latest_args, list) else []
 
     async def fetch_args(self) -> None:
         """Ask the client for its inputs."""
@@ -337,10 +331,7 @@ Call = Callable[..., Awaitable[object]]
 
 
 def _is_base(method: Callable[..., object]) -> bool:
-    return getattr(method, "__func__", None) in (
-        StreamHandlerBase.start_up,
-        StreamHandlerBase.shutdown,
-    )
+    return getattr(method, "__func__", None) is StreamHandlerBase.start_up
 
 
 def _caller(handler: StreamHandlerBase, name: str) -> Call:

@@ -131,7 +131,7 @@ class ReplyOnPause(StreamHandler):
             return
         if required_inputs(self.startup_fn, given=0):
             self.wait_for_args_sync()
-        inputs = fitting(self.startup_fn, self._inputs(), given=0)
+        inputs = fitting(self.startup_fn, self.current_args(), given=0)
         self.session.say(partial(self.startup_fn, *inputs))
 
     def trigger_response(self) -> None:
@@ -194,7 +194,7 @@ class ReplyOnPause(StreamHandler):
 
     async def _reply(self, session: Session, said: Audio) -> AsyncGenerator[Output, None]:
         await self._wait_for_inputs()
-        reply = partial(self.fn, said, *self._inputs())
+        reply = partial(self.fn, said, *self.current_args())
         starting = True
         async with aclosing(session.pull(reply, audio_output)) as outputs:
             async for output in outputs:
@@ -205,7 +205,7 @@ class ReplyOnPause(StreamHandler):
                 yield output
 
     async def _wait_for_inputs(self) -> None:
-        if self._required <= len(self._inputs()):
+        if self._required <= len(self.current_args()):
             return
         if self.phone_mode:
             raise HandlerError(
@@ -213,9 +213,6 @@ class ReplyOnPause(StreamHandler):
                 "but the audio a default"
             )
         await self.wait_for_args()
-
-    def _inputs(self) -> list[object]:
-        return list(self.latest_args[1:]) if isinstance(self.latest_args, list) else []
 
     # The conversation step by step, for subclasses and for those who drive a handler by hand
 
@@ -276,7 +273,7 @@ class ReplyOnPause(StreamHandler):
                 return None
             said = (self.state.sampling_rate, self.state.stream)
             self.state = AppState(responding=True)
-            self._replies = stepwise(partial(self.fn, said, *self._inputs()))
+            self._replies = stepwise(partial(self.fn, said, *self.current_args()))
         return self._next_of(self._replies)
 
     def _next_of(self, replies: Iterator[EmitType]) -> EmitType:
