@@ -1,20 +1,20 @@
 """Measure this library beside FastRTC: `python -m benchmarks --help`."""
 
 import argparse
-import asyncio
 import dataclasses
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import page, report
 from benchmarks.catalogue import ROWS
-from benchmarks.findings import Findings
 from benchmarks.plan import PROBES, Probe
 from benchmarks.process import cores
+from benchmarks.running import measured
 from benchmarks.settings import QUICK, Settings
 from benchmarks.subjects import FASTRTC, Subject
 
@@ -61,45 +61,25 @@ def planned(chosen: argparse.Namespace) -> list[tuple[Probe, Subject]]:
     ]
 
 
-def measured(probe: Probe, subject: Subject, settings: Settings) -> Findings:
-    """What the probe finds; whatever goes wrong stands in its rows."""
-
-    async def within_time() -> Findings:
-        async with asyncio.timeout(probe.seconds):
-            return await probe.run(subject, settings)
-
-    try:
-        return asyncio.run(within_time())
-    except TimeoutError:
-        failure = f"not done in {probe.seconds:g} s"
-    except Exception as error:  # noqa: BLE001  the run goes on; the table tells
-        failure = _told(error)
-    rows = [row.id for row in ROWS if row.id.startswith(probe.rows)]
-    return Findings(dict.fromkeys(rows, failure))
-
-
-def _told(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    lines = str(error).splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"[:80]
-
-
 def main() -> None:
     chosen = options(sys.argv[1:])
     # Ended from outside, the run still ends its servers.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if chosen.write:
-        chosen.write.write_text(report.markdown(report.loaded(chosen.json)))
+        page.renew(chosen.write, report.markdown(report.loaded(chosen.json)))
         return
     settings = dataclasses.replace(QUICK if chosen.quick else Settings(), noise=chosen.noise)
     plan = planned(chosen)
     begun = time.monotonic()
-    results = report.started(f"python -m benchmarks {' '.join(sys.argv[1:])}".strip(), settings)
+    results = report.started(
+        f"python -m benchmarks {' '.join(sys.argv[1:])}".strip(), dataclasses.asdict(settings)
+    )
     os.sched_setaffinity(0, {cores()[1]})
     for probe, subject in plan:
         print(f"{time.monotonic() - begun:6.0f} s  {probe.name}: {subject.title}", flush=True)
-        results.add(probe.name, subject, measured(probe, subject, settings))
+        rows = [row.id for row in ROWS if row.id.startswith(probe.rows)]
+        findings = measured(partial(probe.run, subject, settings), probe.seconds, rows)
+        results.add(probe.name, subject, findings)
         results.seconds = time.monotonic() - begun
         results.save(chosen.json)
     results.versions = report.versions(dict.fromkeys(subject for _, subject in plan))

@@ -19,6 +19,12 @@ SERVER: Final = ("uvicorn", "websockets")
 """What serves either subject. FastRTC brings both through gradio."""
 
 MEMBERS: Final = ("fastrtc-core", "fastrtc-vad", "fastrtc-websocket")
+"""What serves the documented WebSocket protocol with turns."""
+
+WEBRTC: Final = ("fastrtc-core", "fastrtc-webrtc")
+
+AIORTC: Final = ("aiortc==1.16.0", "numpy", "starlette", "uvicorn")
+"""What a bare server of WebRTC is built of."""
 
 SILERO: Final = "silero-vad==6.2.3"
 SILERO_FILE: Final = "silero_vad/data/silero_vad_16k_op15.onnx"
@@ -66,7 +72,7 @@ def fresh(name: str, requirements: Sequence[str]) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     run(uv(), "venv", "-q", "-p", sys.executable, folder)
     python = folder / "bin" / "python"
-    wanted = [wheel(one) if one in MEMBERS else one for one in requirements]
+    wanted = [wheel(one) if one in (*MEMBERS, *WEBRTC) else one for one in requirements]
     run(uv(), "pip", "install", "-q", "--compile-bytecode", "--python", python, *wanted)
     return python
 
@@ -86,6 +92,18 @@ def kept(name: str, requirements: Sequence[str]) -> Path:
 def ours() -> Path:
     """The Python that runs our server: the wheels as built now, and uvicorn."""
     return fresh("ours", (*MEMBERS, *SERVER))
+
+
+@cache
+def ours_webrtc() -> Path:
+    """The Python that runs our WebRTC server: the wheels as built now, and uvicorn."""
+    return fresh("ours-webrtc", (*WEBRTC, "uvicorn"))
+
+
+@cache
+def aiortc() -> Path:
+    """The Python that runs a server of aiortc alone."""
+    return kept("aiortc", AIORTC)
 
 
 @cache

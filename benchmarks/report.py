@@ -14,11 +14,8 @@ from benchmarks import environments
 from benchmarks.catalogue import ROWS, Row
 from benchmarks.findings import Cell, Detail, Findings
 from benchmarks.process import cores
-from benchmarks.settings import CACHE, Settings
-from benchmarks.subjects import FASTRTC, SUBJECTS, Subject
-
-MISSES: Final = Path(__file__).with_name("MISSES.md")
-"""Written by hand after a run: why a row is not met."""
+from benchmarks.settings import CACHE
+from benchmarks.subjects import SUBJECTS, Contestant
 
 LATEST: Final = CACHE / "latest.json"
 
@@ -39,6 +36,32 @@ NOTES: Final = """\
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a table has: rows, columns, and the words around it."""
+
+    title: str
+    rows: Sequence[Row]
+    subjects: Sequence[Contestant]
+    ours: frozenset[str]
+    """The columns that are held against the targets."""
+    misses: Path
+    """Written by hand after a run: why a row is not met."""
+    notes: str
+    level: int = 1
+    """Of the title among the page's headings."""
+
+
+WEBSOCKET: Final = Sheet(
+    title="Benchmarks",
+    rows=ROWS,
+    subjects=SUBJECTS,
+    ours=frozenset({"ours", "negotiated"}),
+    misses=Path(__file__).with_name("MISSES.md"),
+    notes=NOTES,
+)
+
+
 @dataclass(slots=True)
 class Results:
     """Cells and details by subject, and where they come from."""
@@ -51,7 +74,7 @@ class Results:
     details: dict[str, dict[str, dict[str, Detail]]] = field(default_factory=dict)
     seconds: float = 0.0
 
-    def add(self, probe: str, subject: Subject, findings: Findings) -> None:
+    def add(self, probe: str, subject: Contestant, findings: Findings) -> None:
         """Enter what a probe found of a subject."""
         for row, cell in findings.cells.items():
             self.cells.setdefault(row, {})[subject.key] = cell
@@ -64,9 +87,9 @@ class Results:
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
 
 
-def started(command: str, settings: Settings) -> Results:
+def started(command: str, settings: dict[str, Detail]) -> Results:
     """Empty results of a run on this machine."""
-    return Results(command, asdict(settings), machine())
+    return Results(command, settings, machine())
 
 
 def loaded(path: Path) -> Results:
@@ -88,11 +111,15 @@ def machine() -> dict[str, str]:
     }
 
 
-def versions(subjects: Iterable[Subject]) -> dict[str, dict[str, str]]:
+def versions(subjects: Iterable[Contestant]) -> dict[str, dict[str, str]]:
     """The packages that matter, as installed for each subject."""
     named = {
         *environments.MEMBERS,
+        *environments.WEBRTC,
         *(
+            "aioice",
+            "aiortc",
+            "av",
             "fastrtc",
             "gradio",
             "librosa",
@@ -113,9 +140,9 @@ def versions(subjects: Iterable[Subject]) -> dict[str, dict[str, str]]:
     }
 
 
-def terminal_table(results: Results) -> str:
+def terminal_table(results: Results, sheet: Sheet = WEBSOCKET) -> str:
     """The table in columns of equal width."""
-    rows = list(_table(results))
+    rows = list(_table(results, sheet))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
@@ -125,48 +152,52 @@ def terminal_table(results: Results) -> str:
     return "\n".join([lines[0], "─" * min(columns, len(lines[0])), *lines[1:]])
 
 
-def markdown(results: Results) -> str:
-    """The whole report as a page."""
-    rows = list(_table(results))
+def markdown(results: Results, sheet: Sheet = WEBSOCKET) -> str:
+    """The whole report as a page, or as a part of one."""
+    rows = list(_table(results, sheet))
     ruler = ["---", "---", *["---:"] * (len(rows[0]) - 2)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ruler, *rows[1:]])
     place = "\n".join(f"- {name}: {value}" for name, value in results.machine.items())
+    titles = {subject.key: subject.title for subject in sheet.subjects}
+    mark = "#" * sheet.level
     installed = "\n".join(
-        f"- {_title(key)}: {', '.join(f'{name} {version}' for name, version in found.items())}"
+        f"- {titles[key]}: {', '.join(f'{name} {version}' for name, version in found.items())}"
         for key, found in results.versions.items()
     )
     return (
-        "# Benchmarks\n\n"
+        f"{mark} {sheet.title}\n\n"
         f"Measured by `{results.command}` in {results.seconds / 60:.0f} minutes; how, is told in\n"
         "[benchmarks/README.md](benchmarks/README.md).\n\n"
-        f"{place}\n{installed}\n\n{table}\n\n{MISSES.read_text()}\n## Notes\n\n{NOTES}"
+        f"{place}\n{installed}\n\n{table}\n\n"
+        f"{sheet.misses.read_text()}\n{mark}# Notes\n\n{sheet.notes}"
     )
 
 
-def _table(results: Results) -> Iterable[Sequence[str]]:
-    yield ["figure", "unit", "target", *(s.title for s in SUBJECTS), "met"]
-    for row in ROWS:
+def _table(results: Results, sheet: Sheet) -> Iterable[Sequence[str]]:
+    yield ["figure", "unit", "target", *(s.title for s in sheet.subjects), "met"]
+    for row in sheet.rows:
         cells = results.cells.get(row.id, {})
         if cells:
-            shown = [_shown(cells.get(subject.key)) for subject in SUBJECTS]
-            yield [row.title, row.unit, row.target, *shown, _met(row, results)]
+            shown = [_shown(cells.get(subject.key)) for subject in sheet.subjects]
+            yield [row.title, row.unit, row.target, *shown, _met(row, results, sheet.ours)]
 
 
-def _met(row: Row, results: Results) -> str:
+def _met(row: Row, results: Results, ours: frozenset[str]) -> str:
     """For each of our own cells whether it reaches the target; one word if they agree."""
     cells = results.cells[row.id]
     reference: float | None = None
     if row.at_most_of is not None:
-        other = results.cells.get(row.at_most_of.row, {}).get(row.at_most_of.subject)
-        if not isinstance(other, float | int):
+        others = results.cells.get(row.at_most_of.row, {})
+        found = [others.get(subject) for subject in row.at_most_of.subjects]
+        reference = min((one for one in found if isinstance(one, float | int)), default=None)
+        if reference is None:
             return "unknown"
-        reference = other
     if not row.target:
         return ""
     words = [
         "yes" if isinstance(cell, float | int) and row.met_by(cell, reference) else "no"
         for key, cell in cells.items()
-        if key != FASTRTC.key
+        if key in ours
     ]
     return words[0] if len(set(words)) == 1 else ", ".join(words)
 
@@ -175,7 +206,3 @@ def _shown(cell: Cell | None) -> str:
     if cell is None or isinstance(cell, str):
         return cell or ""
     return f"{cell:.0f}" if abs(cell) >= 100 or cell == int(cell) else f"{cell:.1f}"
-
-
-def _title(key: str) -> str:
-    return next(subject.title for subject in SUBJECTS if subject.key == key)

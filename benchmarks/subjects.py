@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -22,21 +22,26 @@ from benchmarks.settings import CACHE, ROOT
 from benchmarks.sound import Samples, from_int16
 from benchmarks.wire import Documented, Negotiated, Wire
 
-Key = Literal["ours", "negotiated", "fastrtc"]
 Handler = Literal["instant", "short", "long-sync", "long-async", "long-paced", "echo"]
 
 START_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """One column of the table."""
+class Contestant:
+    """One column of a table."""
 
-    key: Key
+    key: str
     title: str
     server: str
     """The module that serves it."""
     python: Callable[[], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject(Contestant):
+    """Somebody measured over the WebSocket."""
+
     wire: Wire
 
 
@@ -71,8 +76,8 @@ class Server:
 
     def __init__(self, process: Process, port: int, calls: Path) -> None:
         self.url = f"ws://127.0.0.1:{port}/websocket/offer"
+        self.http = f"http://127.0.0.1:{port}"
         self._process = process
-        self._stats_url = f"http://127.0.0.1:{port}/stats"
         self._calls = calls
 
     def usage(self) -> Usage:
@@ -81,10 +86,15 @@ class Server:
 
     async def tasks(self) -> int:
         """How many asyncio tasks the process has."""
+        return int((await self.asked("/stats"))["tasks"])
 
-        def read() -> int:
-            with urllib.request.urlopen(self._stats_url, timeout=10) as response:
-                return int(json.load(response)["tasks"])
+    async def asked(self, path: str) -> dict[str, Any]:
+        """What the server answers at the path: an object of JSON."""
+
+        def read() -> dict[str, Any]:
+            with urllib.request.urlopen(f"{self.http}{path}", timeout=10) as response:
+                answer: dict[str, Any] = json.load(response)
+                return answer
 
         return await asyncio.to_thread(read)
 
@@ -115,7 +125,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(subject: Subject, handler: Handler) -> AsyncIterator[Server]:
+async def serving(subject: Contestant, handler: str) -> AsyncIterator[Server]:
     """A fresh server of the subject, ended with the block."""
     folder = CACHE / "calls" / subject.key
     shutil.rmtree(folder, ignore_errors=True)

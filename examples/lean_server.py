@@ -41,6 +41,9 @@ class SocketWire:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
 
+    async def ready(self) -> None:
+        pass
+
     async def send_audio(self, frame: AudioFrame) -> None:
         """Send samples."""
         self.writer.write(frame.samples.astype("<i2").tobytes())

@@ -1,6 +1,7 @@
 """What an installation weighs and how long it takes to import. Nothing runs here but Python."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Final
 from benchmarks import environments
 from benchmarks.findings import Findings
 from benchmarks.settings import Settings
-from benchmarks.subjects import Key, Subject, environment
+from benchmarks.subjects import Subject, environment
 
 RUNS: Final = 5
 
@@ -31,7 +32,7 @@ class Installation:
 
 FASTRTC_VAD: Final = Installation(environments.FASTRTC, "fastrtc")
 
-INSTALLATIONS: Final[dict[Key, dict[str, Installation]]] = {
+INSTALLATIONS: Final[dict[str, dict[str, Installation]]] = {
     "ours": {
         "core": Installation(("fastrtc-core",), "fastrtc_core"),
         "vad": Installation(("fastrtc-core", "fastrtc-vad"), "fastrtc_core, fastrtc_vad"),
@@ -50,8 +51,13 @@ INSTALLATIONS: Final[dict[Key, dict[str, Installation]]] = {
 
 async def install(subject: Subject, _: Settings) -> Findings:
     """Sizes, package counts and import times of the subject's installations."""
+    return weighed(INSTALLATIONS[subject.key])
+
+
+def weighed(installations: Mapping[str, Installation]) -> Findings:
+    """Figures of installations by `install.`, their name, and the last part of their rows' ids."""
     findings = Findings()
-    for name, installation in INSTALLATIONS[subject.key].items():
+    for name, installation in installations.items():
         figures = _weighed(installation)
         findings.cells |= {f"install.{name}.{figure}": value for figure, value in figures.items()}
     return findings

@@ -1,17 +1,29 @@
-"""Chromium with speech for a microphone."""
+"""Chromium with speech or a tone for a microphone and colours for a camera; pages; servers."""
 
+import asyncio
 import subprocess
+import threading
+import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from fastrtc.serve import Server
+from fastrtc_core import Stream
+from fastrtc_core.audio import write_wav
 
 FLAGS = [
     "--no-sandbox",  # tests may run as root
     "--use-fake-device-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",  # WebRTC over 127.0.0.1
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
@@ -20,6 +32,9 @@ FLAGS = [
     "--no-first-run",
     "--host-resolver-rules=MAP voice.test 127.0.0.1",  # a page that is not from this machine
 ]
+
+PATIENCE = 20.0
+"""Seconds; the longest wait is for two sentences and their echo."""
 
 RATE = 22050
 """Of espeak-ng's recordings, in Hz."""
@@ -51,12 +66,142 @@ def speech(tmp_path_factory: pytest.TempPathFactory, require: Callable[[str], st
     return path
 
 
+@pytest.fixture(scope="session")
+def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tone of 440 Hz whose root mean square is 0.283, in whole periods so that it loops."""
+    path = tmp_path_factory.mktemp("tone") / "microphone.wav"
+    wave_form = 0.4 * np.sin(2 * np.pi * 440 * np.arange(2 * 48000) / 48000)
+    write_wav(path, (48000, np.round(32767 * wave_form).astype(np.int16)[np.newaxis]))
+    return path
+
+
+@pytest.fixture(scope="session")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture of 320x240 whose left half is red and whose right half is blue, YUV4MPEG2."""
+    path = tmp_path_factory.mktemp("camera") / "camera.y4m"
+    planes = b"".join(
+        np.repeat([[left, right]], [width // 2, width // 2], axis=1)
+        .repeat(height, axis=0)
+        .astype(np.uint8)
+        .tobytes()
+        for left, right, width, height in [
+            (81, 41, 320, 240),  # Y of red and blue, ITU-R BT.601
+            (90, 240, 160, 120),  # U
+            (240, 110, 160, 120),  # V
+        ]
+    )
+    head = b"YUV4MPEG2 W320 H240 F30:1 Ip A1:1 C420jpeg\n"
+    path.write_bytes(head + 2 * (b"FRAME\n" + planes))
+    return path
+
+
 @pytest.fixture(scope="module")  # its event loop would be in the way of other modules' tests
-def browser(require: Callable[[str], str], speech: Path) -> Iterator[Browser]:
+def browser(
+    require: Callable[[str], str], speech: Path, tone: Path, camera: Path
+) -> Iterator[Callable[[str], Browser]]:
+    """Give a function that starts a browser which hears ``speech`` or a ``tone``."""
     chromium = require("chromium")
-    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={speech}"]
-    with (
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=chromium, args=flags) as browser,
-    ):
-        yield browser
+    sounds = {"speech": speech, "tone": tone}
+    with sync_playwright() as playwright, ExitStack() as running:
+
+        @cache
+        def start(sound: str) -> Browser:
+            flags = [
+                *FLAGS,
+                f"--use-file-for-fake-audio-capture={sounds[sound]}",
+                f"--use-file-for-fake-video-capture={camera}",
+            ]
+            launched = playwright.chromium.launch(executable_path=chromium, args=flags)
+            return running.enter_context(launched)
+
+        yield start
+
+
+@dataclass
+class Visit:
+    """The page in a tab of its own, and what went wrong in it."""
+
+    page: Page
+    faults: list[str] = field(default_factory=list)
+    """Uncaught errors and rejections, errors on the console (broken CSP rules among them),
+    requests to elsewhere."""
+
+    def read(self, name: str) -> object:
+        """Return one of the things that `fastrtcPage.read` tells."""
+        return self.page.evaluate(f"fastrtcPage.read().{name}")
+
+    def wait(self, condition: str) -> None:
+        """Wait for a JavaScript expression of ``now``, which is what `fastrtcPage.read` gives."""
+        end = time.monotonic() + PATIENCE
+        while not self.page.evaluate(f"(now => {condition})(fastrtcPage.read())"):
+            state = self.page.evaluate("fastrtcPage.read()")
+            assert time.monotonic() < end, f"waited {PATIENCE} s for {condition}; {state}"
+            self.page.wait_for_timeout(50)  # wait_for_function evaluates text: CSP forbids that
+
+
+@pytest.fixture
+def visit(browser: Callable[[str], Browser]) -> Iterator[Callable[..., Visit]]:
+    """Give a function that opens a page; its options are those of Playwright's `new_context`.
+
+    The page may use ``devices``, and hears ``speech`` or a ``tone`` in the microphone.
+    """
+    with ExitStack() as contexts:
+
+        def open_page(
+            url: str,
+            *,
+            devices: Sequence[str] = ("microphone",),
+            sound: str = "speech",
+            **options: object,
+        ) -> Visit:
+            context = contexts.enter_context(
+                browser(sound).new_context(permissions=list(devices), **options)  # type: ignore[arg-type] # as its caller says
+            )
+            seen = Visit(context.new_page())
+
+            def on_console(message: ConsoleMessage) -> None:
+                if message.type == "error":
+                    seen.faults.append(message.text)
+
+            def on_request(request: Request) -> None:
+                if not request.url.startswith(url):
+                    seen.faults.append(f"asked for {request.url}")
+
+            seen.page.on("pageerror", lambda error: seen.faults.append(str(error)))
+            seen.page.on("console", on_console)
+            seen.page.on("request", on_request)
+            seen.page.goto(url)
+            return seen
+
+        yield open_page
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Give a function that serves a stream under a path, and returns the page's URL."""
+    with ExitStack() as servers:
+        yield lambda stream, path="": servers.enter_context(_served(stream, path))
+
+
+@contextmanager
+def _served(stream: Stream, path: str) -> Iterator[str]:
+    server = Server(stream, port=0, path=path)
+    ready, loop, done = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+
+    async def run() -> None:
+        async with server.running():
+            ready.set()
+            await done.wait()
+
+    def work() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(run())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield server.url
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join()

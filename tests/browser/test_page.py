@@ -1,51 +1,25 @@
-"""The built-in page in a real browser: real clicks, real sound, a real server."""
+"""The built-in page over WebSocket in a real browser: real clicks, real sound, a real server."""
 
-import asyncio
 import json
 import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from fastrtc.serve import Server
 from fastrtc_core import AsyncStreamHandler, Stream
 from fastrtc_vad import ReplyOnPause
 
-PATIENCE = 20.0
-"""Seconds; the longest wait is for two sentences and their echo."""
+if TYPE_CHECKING:
+    from tests.browser.conftest import Visit
 
 Audio = tuple[int, NDArray[np.int16]]
-
-
-@dataclass
-class Visit:
-    """The page in a tab of its own, and what went wrong in it."""
-
-    page: Page
-    faults: list[str] = field(default_factory=list)
-    """Uncaught errors, errors on the console (broken CSP rules among them), outside requests."""
-
-    def read(self, name: str) -> object:
-        """Return one of the things that `fastrtcPage.read` tells."""
-        return self.page.evaluate(f"fastrtcPage.read().{name}")
-
-    def wait(self, condition: str) -> None:
-        """Wait for a JavaScript expression of ``now``, which is what `fastrtcPage.read` gives."""
-        end = time.monotonic() + PATIENCE
-        while not self.page.evaluate(f"(now => {condition})(fastrtcPage.read())"):
-            state = self.page.evaluate("fastrtcPage.read()")
-            assert time.monotonic() < end, f"waited {PATIENCE} s for {condition}; {state}"
-            self.page.wait_for_timeout(50)  # wait_for_function evaluates text: CSP forbids that
 
 
 @dataclass
@@ -61,36 +35,20 @@ class Demo:
         self.process.wait(10)
 
 
-Open = Callable[..., Visit]
+Open = Callable[..., "Visit"]
 Serve = Callable[..., str]
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Open]:
-    """Give a function that opens a page; its options are those of Playwright's `new_context`."""
-    with ExitStack() as contexts:
+def visit(visit: Open) -> Open:
+    """Give a function that opens a page, which is to connect over WebSocket."""
 
-        def open_page(url: str, *, microphone: bool = True, **options: object) -> Visit:
-            context = contexts.enter_context(
-                browser.new_context(permissions=["microphone"] if microphone else [], **options)  # type: ignore[arg-type] # as its caller says
-            )
-            seen = Visit(context.new_page())
+    def open_page(url: str, **options: object) -> "Visit":
+        seen = visit(url, **options)
+        seen.page.get_by_label("Connection").select_option("websocket")
+        return seen
 
-            def on_console(message: ConsoleMessage) -> None:
-                if message.type == "error":
-                    seen.faults.append(message.text)
-
-            def on_request(request: Request) -> None:
-                if not request.url.startswith(url):
-                    seen.faults.append(f"asked for {request.url}")
-
-            seen.page.on("pageerror", lambda error: seen.faults.append(str(error)))
-            seen.page.on("console", on_console)
-            seen.page.on("request", on_request)
-            seen.page.goto(url)
-            return seen
-
-        yield open_page
+    return open_page
 
 
 @pytest.fixture
@@ -107,37 +65,6 @@ def demo() -> Iterator[Demo]:
             process.kill()
 
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Give a function that serves a stream under a path, and returns the page's URL."""
-    with ExitStack() as servers:
-        yield lambda stream, path="": servers.enter_context(_served(stream, path))
-
-
-@contextmanager
-def _served(stream: Stream, path: str) -> Iterator[str]:
-    server = Server(stream, port=0, path=path)
-    ready, loop, done = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
-
-    async def run() -> None:
-        async with server.running():
-            ready.set()
-            await done.wait()
-
-    def work() -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(run())
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        assert ready.wait(10)
-        yield server.url
-    finally:
-        loop.call_soon_threadsafe(done.set)
-        thread.join()
-
-
 class Silent(AsyncStreamHandler):
     """Takes what is said and says nothing."""
 
@@ -151,15 +78,15 @@ class Silent(AsyncStreamHandler):
         return Silent()
 
 
-def start(seen: Visit) -> None:
+def start(seen: "Visit") -> None:
     seen.page.get_by_role("button", name="Start").click()
 
 
-def alert(seen: Visit) -> str:
+def alert(seen: "Visit") -> str:
     return seen.page.get_by_role("alert").inner_text()
 
 
-def watch_reports(seen: Visit) -> list[float]:
+def watch_reports(seen: "Visit") -> list[float]:
     """Give the list to which the positions are added that the page reports as played."""
     positions: list[float] = []
 
@@ -171,7 +98,7 @@ def watch_reports(seen: Visit) -> list[float]:
     return positions
 
 
-def painted(seen: Visit, name: str) -> int:
+def painted(seen: "Visit", name: str) -> int:
     """Count the timeline's pixels of a colour that the style sheet names, translucent or not."""
     count = seen.page.evaluate(
         """(name) => {
@@ -331,7 +258,7 @@ def test_refused_by_the_limit(visit: Open, serve: Serve) -> None:
 
 def test_microphone_refused(visit: Open, serve: Serve) -> None:
     url = serve(Stream(Silent(), modality="audio", mode="send-receive"))
-    seen = visit(url, microphone=False)
+    seen = visit(url, devices=[])
     start(seen)
     seen.wait("now.state === 'failed'")
     assert "The microphone was refused" in alert(seen)
@@ -340,7 +267,7 @@ def test_microphone_refused(visit: Open, serve: Serve) -> None:
 
 def test_insecure_page(visit: Open, serve: Serve) -> None:
     url = serve(Stream(Silent(), modality="audio", mode="send-receive"))
-    seen = visit(url.replace("127.0.0.1", "voice.test"), microphone=False)
+    seen = visit(url.replace("127.0.0.1", "voice.test"), devices=[])
     start(seen)
     seen.wait("now.state === 'failed'")
     assert "only to pages from https://" in alert(seen)

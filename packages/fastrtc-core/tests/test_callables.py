@@ -209,6 +209,40 @@ async def test_generated_pictures_keep_their_pace() -> None:
     assert np.diff(times) == pytest.approx([0.2] * 9)
 
 
+@pytest.mark.parametrize("fps", [24, 25, 30, 60])
+def test_generated_pictures_come_at_the_rate_asked_for(fps: int) -> None:
+    async def film() -> AsyncIterator[np.ndarray]:
+        for value in range(10 * fps):
+            await asyncio.sleep((value % 5) / (5 * fps))  # making them takes up to 0.8 of the time
+            yield PICTURE
+
+    @in_virtual_time
+    async def test() -> list[float]:
+        stream = Stream(VideoStreamHandler(film, fps=fps), modality="video", mode="receive")
+        async with connect(stream) as client:
+            await client.wait_closed()
+        return [time for time, _ in client.pictures]
+
+    times = test()
+    assert (len(times) - 1) / (times[-1] - times[0]) == pytest.approx(fps, rel=0.01)
+
+
+@in_virtual_time
+async def test_a_stalled_generator_does_not_rush_afterwards() -> None:
+    async def film() -> AsyncIterator[np.ndarray]:
+        for value in range(10):
+            if value == 5:
+                await asyncio.sleep(3)
+            yield PICTURE
+
+    stream = Stream(VideoStreamHandler(film, fps=10), modality="video", mode="receive")
+    async with connect(stream) as client:
+        await client.wait_closed()
+    times = [time for time, _ in client.pictures]
+    distances = [0.1] * 4 + [3.1, 0.0] + [0.1] * 3  # what was missed does not all follow at once
+    assert np.diff(times) == pytest.approx(distances, abs=1e-6)
+
+
 @pytest.mark.parametrize(("skip_frames", "oldest"), [(True, 9), (False, 6)])
 def test_a_slow_function_of_pictures_sees_the_newest(skip_frames: bool, oldest: int) -> None:
     seen: list[int] = []

@@ -18,6 +18,22 @@ def picture(value: int) -> VideoFrame:
     return VideoFrame(np.full((2, 2, 3), value, dtype=np.uint8))
 
 
+class Lazy:
+    """A picture that says when it was loaded, and may refuse."""
+
+    def __init__(self, value: int, *, broken: bool = False) -> None:
+        self.value = value
+        self.broken = broken
+        self.loads = 0
+
+    async def load(self) -> VideoFrame:
+        await asyncio.sleep(0)
+        self.loads += 1
+        if self.broken:
+            raise ValueError("no such picture")
+        return picture(self.value)
+
+
 async def drain(inbox: AudioInbox) -> list[AudioFrame]:
     async with asyncio.timeout(1):
         return await inbox.get_all()
@@ -108,3 +124,43 @@ async def test_waiting_for_a_picture() -> None:
         await asyncio.sleep(0)
         inbox.put(picture(7))
     assert waiting.result().pixels[0, 0, 0] == 7
+
+
+async def test_lazy_pictures_are_loaded_when_they_are_taken() -> None:
+    inbox = VideoInbox(1)
+    frames = [Lazy(value) for value in range(5)]
+    for frame in frames:
+        inbox.put(frame)
+    assert (await inbox.get()).pixels[0, 0, 0] == 4
+    assert [frame.loads for frame in frames] == [0, 0, 0, 0, 1]
+    assert inbox.dropped == 4
+
+
+async def test_lazy_and_ready_pictures_keep_their_order() -> None:
+    inbox = VideoInbox(3)
+    for frame in (Lazy(1), picture(2), Lazy(3)):
+        inbox.put(frame)
+    assert [(await inbox.get()).pixels[0, 0, 0] for _ in range(3)] == [1, 2, 3]
+
+
+async def test_a_picture_that_can_not_be_loaded_is_skipped(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    inbox = VideoInbox(3)
+    for frame in (Lazy(1, broken=True), Lazy(2, broken=True), Lazy(3)):
+        inbox.put(frame)
+    with caplog.at_level("DEBUG", "fastrtc_core"):
+        assert (await inbox.get()).pixels[0, 0, 0] == 3
+    assert inbox.broken == 2
+    assert [record.levelname for record in caplog.records] == ["DEBUG"] * 2
+
+
+async def test_after_broken_pictures_it_waits_for_the_next() -> None:
+    inbox = VideoInbox(1)
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(inbox.get())
+        inbox.put(Lazy(1, broken=True))
+        while not inbox.broken:
+            await asyncio.sleep(0)
+        inbox.put(Lazy(2))
+    assert waiting.result().pixels[0, 0, 0] == 2

@@ -20,6 +20,7 @@ from functools import partial
 from fastrtc_core.frames import AudioFrame
 from fastrtc_core.handlers import StreamHandlerBase
 from fastrtc_core.outputs import NOTHING, Output, audio_output, video_output
+from fastrtc_core.pacing import Pace
 from fastrtc_core.session import Session
 from fastrtc_core.signatures import is_async, is_generator, required_inputs
 
@@ -120,10 +121,9 @@ class VideoStreamHandler(FunctionHandler):
     convert = staticmethod(video_output)
 
     def __init__(self, callable: Function, fps: int = 30, skip_frames: bool = False) -> None:
-        if fps <= 0:
-            raise ValueError(f"fps must be positive, not {fps}")
         super().__init__(callable, fps=fps)
         self.skip_frames = skip_frames
+        self._pace = Pace(fps)
 
     @property
     def video_backlog(self) -> int:  # type: ignore[override]  # set per instance here
@@ -138,6 +138,5 @@ class VideoStreamHandler(FunctionHandler):
         return (await session.video_in.get()).pixels
 
     async def _send_one(self, session: Session, output: Output) -> None:
-        due = session.loop.time() + 1 / self.fps
         await session.dispatch(output)
-        await asyncio.sleep(max(0.0, due - session.loop.time()))
+        await asyncio.sleep(self._pace.delay(session.loop.time()))

@@ -1,7 +1,7 @@
 """Audio and video between a transport and a handler."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,3 +43,15 @@ class VideoFrame:
     def __str__(self) -> str:
         height, width = self.pixels.shape[:2]
         return f"<video {width}x{height}>"
+
+
+class LazyVideoFrame(Protocol):
+    """A picture that is converted only if somebody looks at it."""
+
+    async def load(self) -> VideoFrame:
+        """Return the picture.
+
+        Called once, on the event loop, which it must not block. It may raise anything if there is
+        no picture to be had; the next one is taken then.
+        """
+        ...

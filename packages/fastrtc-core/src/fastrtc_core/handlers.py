@@ -22,6 +22,7 @@ from fastrtc_core.errors import ArgumentsTimeoutError, HandlerError
 from fastrtc_core.frames import Layout
 from fastrtc_core.messages import SEND_INPUT
 from fastrtc_core.outputs import NOTHING, AdditionalOutputs, CloseStream, audio_output, video_output
+from fastrtc_core.pacing import Pace
 from fastrtc_core.transport import TELEPHONE
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ DATA_PAUSE: Final = 0.005
 
 LONGEST_IDLE: Final = 0.1
 """Seconds after which an `emit` that keeps having nothing is asked again if no sound comes in."""
+
+LEEWAY: Final = 1.001
+"""How much faster than `fps` `video_emit` is asked.
+
+The pictures it gives may come from a camera, whose clock is not the server's: asked at the same
+rate, it would fall behind by ever more pictures if that clock is the faster one. Quartz is off by
+less than a thousandth.
+"""
 
 EmitType = (
     tuple[int, NDArray[np.int16 | np.float32 | np.float64]]
@@ -83,7 +92,8 @@ class StreamHandlerBase:
         output_sample_rate: Rate of the sound sent out, in Hz, where the transport leaves it open.
         output_frame_size: Deprecated, without effect.
         input_sample_rate: Rate of the sound given to `receive`, in Hz.
-        fps: Pictures per second that `video_emit` is asked for.
+        fps: Pictures per second that `video_emit` is asked for. One that waits for its picture
+            itself may give fewer.
 
     """
 
@@ -98,6 +108,8 @@ class StreamHandlerBase:
         input_sample_rate: int = 48000,
         fps: int = 30,
     ) -> None:
+        if not fps > 0:
+            raise ValueError(f"fps must be positive, not {fps}")
         self.expected_layout: Layout = expected_layout
         self.output_sample_rate = output_sample_rate
         self.output_frame_size = output_frame_size or int(output_sample_rate * FRAME)
@@ -367,13 +379,12 @@ async def _receive_loop(session: "Session", receive: Call, name: str) -> None:
 
 
 async def _emit_loop(session: "Session", emit: Call, name: str) -> None:
-    convert = audio_output if name == "emit" else video_output
     pause = FRAME
     while True:
         asked = session.loop.time()
         output = NOTHING
         with session.guarded(name):
-            output = convert(await emit())
+            output = audio_output(await emit())
         if output is not NOTHING:
             await session.dispatch(output)
             if output.media is None or session.mode == "send":
@@ -383,11 +394,27 @@ async def _emit_loop(session: "Session", emit: Call, name: str) -> None:
             pause = await session.idle(pause, LONGEST_IDLE)
 
 
+async def _video_emit_loop(session: "Session", emit: Call, name: str) -> None:
+    pace = Pace(session.handler.fps * LEEWAY)
+    pause = FRAME
+    while True:
+        asked = session.loop.time()
+        output = NOTHING
+        with session.guarded(name):
+            output = video_output(await emit())
+        if output is not NOTHING:
+            await session.dispatch(output)
+            pause = FRAME
+        elif session.loop.time() - asked < FRAME:
+            pause = await session.idle(pause, LONGEST_IDLE)
+        await asyncio.sleep(pace.delay(session.loop.time()))
+
+
 _MEDIA_METHODS: Final[
     dict[str, Callable[["Session", Call, str], Coroutine[object, object, None]]]
 ] = {
     "receive": _receive_loop,
     "emit": _emit_loop,
     "video_receive": _receive_loop,
-    "video_emit": _emit_loop,
+    "video_emit": _video_emit_loop,
 }

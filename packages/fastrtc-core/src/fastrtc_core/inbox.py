@@ -1,14 +1,18 @@
 """Media on its way from the peer to the handler: bounded, and in the form the handler asked for."""
 
 import asyncio
+import logging
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastrtc_core.audio import Resampler, to_layout
-from fastrtc_core.frames import AudioFrame, Layout, VideoFrame
+from fastrtc_core.frames import AudioFrame, Layout, LazyVideoFrame, VideoFrame
+
+logger = logging.getLogger("fastrtc_core")
 
 CAPACITY: Final = 10.0
 """Seconds of sound that may wait for a handler that is busy."""
@@ -47,11 +51,16 @@ class AudioInbox:
 
         Waits for room if there is none.
         """
+        if self._waiting >= CAPACITY:
+            await self._wait_for_room()
+        self.put_nowait(samples, rate)
+
+    def put_nowait(self, samples: NDArray[np.int16], rate: int) -> None:
+        """Add sound, converting it; without room the oldest goes."""
         frame = self._convert(samples, rate)
         if not frame.samples.size:
             return
-        if self._waiting >= CAPACITY:
-            await self._make_room()
+        self._drop_oldest()
         self._frames.append(frame)
         self._waiting += frame.duration
         self._news.set()
@@ -83,20 +92,23 @@ class AudioInbox:
             samples = self._resampler.process(samples)
         return AudioFrame(samples, self._rate)
 
-    async def _make_room(self) -> None:
+    async def _wait_for_room(self) -> None:
         self._room.clear()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await self._room.wait()
-        except TimeoutError:
-            while self._waiting >= CAPACITY:
-                oldest = self._frames.popleft()
-                self._waiting -= oldest.duration
-                self.dropped += oldest.duration
+
+    def _drop_oldest(self) -> None:
+        while self._waiting >= CAPACITY:
+            oldest = self._frames.popleft()
+            self._waiting -= oldest.duration
+            self.dropped += oldest.duration
 
 
 class VideoInbox:
     """Pictures for the handler; when it is full the oldest goes.
+
+    A lazy one is loaded when the handler takes it, so one that is dropped has cost nothing.
 
     Args:
         keep: How many pictures may wait; 1 keeps the latest only.
@@ -104,20 +116,33 @@ class VideoInbox:
     """
 
     def __init__(self, keep: int) -> None:
-        self._frames: deque[VideoFrame] = deque(maxlen=keep)
+        self._frames: deque[VideoFrame | LazyVideoFrame] = deque(maxlen=keep)
         self._news = asyncio.Event()
         self.dropped = 0
         """How many pictures were thrown away because newer ones came."""
+        self.broken = 0
+        """How many pictures could not be loaded."""
 
-    def put(self, frame: VideoFrame) -> None:
+    def put(self, frame: VideoFrame | LazyVideoFrame) -> None:
         """Add a picture."""
         self.dropped += len(self._frames) == self._frames.maxlen
         self._frames.append(frame)
         self._news.set()
 
     async def get(self) -> VideoFrame:
-        """Wait for a picture and return the oldest that is kept."""
-        while not self._frames:
-            self._news.clear()
-            await self._news.wait()
-        return self._frames.popleft()
+        """Wait for a picture and return the oldest that is kept.
+
+        One that can't be loaded is skipped.
+        """
+        while True:
+            while not self._frames:
+                self._news.clear()
+                await self._news.wait()
+            frame = self._frames.popleft()
+            if isinstance(frame, VideoFrame):
+                return frame
+            try:
+                return await frame.load()
+            except Exception as error:  # decoders may raise anything at bad data
+                self.broken += 1
+                logger.debug("a picture could not be loaded", exc_info=error)

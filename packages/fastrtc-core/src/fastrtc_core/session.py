@@ -25,7 +25,7 @@ from fastrtc_core.bridge import Bridge
 from fastrtc_core.broadcast import Broadcast
 from fastrtc_core.errors import FastRTCError, ProtocolError, SessionClosedError
 from fastrtc_core.events import CloseReason, Event, HandlerFailed, SessionClosed
-from fastrtc_core.frames import AudioFrame, VideoFrame
+from fastrtc_core.frames import AudioFrame, LazyVideoFrame, VideoFrame
 from fastrtc_core.inbox import AudioInbox, VideoInbox
 from fastrtc_core.messages import FETCH_OUTPUT, JSON, Message
 from fastrtc_core.observer import Observer
@@ -140,7 +140,7 @@ class Session:
         self.handler.bind(self)
         self._tasks.create_task(self._end_when_asked())
         self.start(self._outbox.run(), "messages")
-        self.start(self.handler.run_session(self), "handler")
+        self.start(self._run_handler(), "handler")
         if self._time_limit is not None:
             message = f"The time limit of {self._time_limit:g} s is reached."
             self._timer = self.loop.call_later(
@@ -167,6 +167,10 @@ class Session:
             self.close(CloseReason.SHUTDOWN)  # unless there is a reason already
             await self._clean_up()
         return exc is None or cancelled or isinstance(exc, ConnectionError)
+
+    async def _run_handler(self) -> None:
+        await self._wire.ready()
+        await self.handler.run_session(self)
 
     def close(self, reason: CloseReason, message: str = "") -> None:
         """End the session; the first reason counts.
@@ -310,8 +314,17 @@ class Session:
         await self.audio_in.put(samples, rate)
         self.activity.set()
 
-    def push_video(self, frame: VideoFrame) -> None:
-        """Take a picture from the client."""
+    def offer_audio(self, samples: NDArray[np.int16], rate: int) -> None:
+        """Take sound from a client that can't be made to wait: if there is no room the oldest goes.
+
+        Otherwise as `push_audio`.
+        """
+        self.counters.audio_in += samples.shape[1] / rate
+        self.audio_in.put_nowait(samples, rate)
+        self.activity.set()
+
+    def push_video(self, frame: VideoFrame | LazyVideoFrame) -> None:
+        """Take a picture from the client; a lazy one is loaded if the handler comes to see it."""
         self.video_in.put(frame)
         self.activity.set()
 

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from inspect import isawaitable
 from typing import Any, Final, Literal
@@ -18,6 +18,7 @@ from fastrtc_core.errors import (
 )
 from fastrtc_core.events import Event
 from fastrtc_core.factory import HandlerType, Modality, handler_factory
+from fastrtc_core.handlers import StreamHandlerBase
 from fastrtc_core.origins import parse_origin
 from fastrtc_core.outputs import AdditionalOutputs
 from fastrtc_core.registry import Registry
@@ -67,6 +68,8 @@ class Stream:
         authorize: Called for every connection before anything else; what it returns becomes
             `Session.user`. False, None or `UnauthorizedError` refuse the connection.
         limits: Limits for one transport, by its name.
+        transport_settings: What else can be set about one transport, by its name; the transport's
+            package says what.
         allowed_origins: Origins (``"https://example.org"``) of pages that may connect, beside the
             server's own; ``"*"`` for any. See `fastrtc_core.origins`.
         on_event: Called with the session and every `Event` of it.
@@ -97,6 +100,7 @@ class Stream:
         ui_args: Mapping[str, Any] | None = None,
         authorize: Authorize | None = None,
         limits: Mapping[str, Limits] | None = None,
+        transport_settings: Mapping[str, object] | None = None,
         allowed_origins: Sequence[str] = (),
         on_event: Observer | None = None,
         max_workers: int = DEFAULT_WORKERS,
@@ -126,6 +130,7 @@ class Stream:
         self.sessions: Final = Registry(concurrency_limit)
         self._authorize = authorize
         self._limits = dict(limits or {})
+        self.transport_settings: Final[Mapping[str, object]] = dict(transport_settings or {})
         self._observer = on_event
         self._pool = WorkerPool(max_workers)
         self._transports: dict[str, TransportPlugin] = {}
@@ -141,7 +146,13 @@ class Stream:
 
     @asynccontextmanager
     async def connect(
-        self, request: ConnectionRequest, wire: Wire, session_id: str | None = None
+        self,
+        request: ConnectionRequest,
+        wire: Wire,
+        session_id: str | None = None,
+        *,
+        handler: StreamHandlerBase | None = None,
+        internal: bool = False,
     ) -> AsyncIterator[Session]:
         """Open a session for a client; inside the block the transport feeds it.
 
@@ -153,6 +164,9 @@ class Stream:
             wire: The way to the client.
             session_id: The id the client asks for, where its protocol lets it choose; otherwise
                 an unguessable one is made.
+            handler: Serves this client in place of the stream's own: somebody who only watches.
+            internal: Nobody connects, the transport itself needs the stream's output: no place is
+                taken and nobody is asked for permission.
 
         Raises:
             AdmissionError: The client is refused; nothing was started for it.
@@ -161,10 +175,11 @@ class Stream:
         """
         limits = self.limits(request.transport)
         session_id = session_id or secrets.token_urlsafe(ID_BYTES)
-        with self.sessions.slot(request.transport, limits):
-            user = await self._identify(request)
+        place = nullcontext() if internal else self.sessions.slot(request.transport, limits)
+        with place:
+            user = None if internal else await self._identify(request)
             self.sessions.check_free(session_id)
-            handler = await self._pool.call(self._new_handler)
+            handler = handler or await self._pool.call(self._new_handler)
             self.sessions.check_free(session_id)  # others may have come while the handler was made
             session = Session(
                 session_id=session_id,
@@ -174,12 +189,22 @@ class Stream:
                 wire=wire,
                 pool=self._pool,
                 mode=self.mode,
-                time_limit=limits.time,
+                time_limit=None if internal else limits.time,
                 observer=self._observer,
             )
             with self.sessions.listed(session):
                 async with session:
                     yield session
+
+    async def call(self, function: Callable[[], object]) -> object:
+        """Run a function of the application's off the event loop, in a thread for user code.
+
+        Raises:
+            WorkersExhaustedError: No thread is free.
+            Exception: What the function raises.
+
+        """
+        return await self._pool.call(function)
 
     async def _identify(self, request: ConnectionRequest) -> object:
         if self._authorize is None:
@@ -261,9 +286,15 @@ class Stream:
         for name in installed:
             self._transport(name, "Stream.mount").mount(app, path.rstrip("/"), tags)
 
-    async def offer(self, body: Any) -> Any:
-        """Answer a WebRTC offer; see fastrtc-webrtc."""
-        return await self._way_in("webrtc", "offer")(body)
+    async def offer(self, body: Any, request: Any = None) -> Any:
+        """Answer a WebRTC client from a route of the application's own; see fastrtc-webrtc.
+
+        Args:
+            body: What the client has sent: a dict, JSON, or a pydantic model.
+            request: The request, a Starlette or FastAPI one: who asks is taken from it.
+
+        """
+        return await self._way_in("webrtc", "offer")(body, request)
 
     async def websocket_offer(self, websocket: Any) -> None:
         """Serve a client that has connected to a WebSocket route of the application's own."""

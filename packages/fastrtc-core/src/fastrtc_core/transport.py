@@ -90,6 +90,10 @@ class Wire(Protocol):
         """Longest piece of sound to send at once, in seconds."""
         ...
 
+    async def ready(self) -> None:
+        """Wait until the peer can be reached; the handler begins then."""
+        ...
+
     async def send_audio(self, frame: AudioFrame) -> None:
         """Send sound at `rate` with `channels`."""
         ...

@@ -71,7 +71,8 @@ class WebRTCSettings:
         if self.pixel_format not in ("bgr24", "rgb24"):
             raise ValueError(f"pixel_format must be bgr24 or rgb24, not {self.pixel_format!r}")
         if self.candidate_policy not in ("local", "any"):
-            raise ValueError(f"candidate_policy must be local or any, not {self.candidate_policy!r}")
+            policy = self.candidate_policy
+            raise ValueError(f"candidate_policy must be local or any, not {policy!r}")
         for address in (*self.announced_addresses, *self.bind_addresses):
             ip_address(address)
         for network in self.trusted_proxies:

@@ -79,6 +79,9 @@ class SocketWire:
         self._socket = socket
         self._protocol = protocol
 
+    async def ready(self) -> None:
+        """Return: the client has opened its stream."""
+
     async def send_audio(self, frame: AudioFrame) -> None:
         """Send sound at `rate` with `channels`."""
         await self._socket.send(self._protocol.send_audio(frame))

@@ -1,7 +1,8 @@
 """``python -m fastrtc.demo``: what you say comes back when you pause.
 
-Without arguments it serves a page to talk to; with ``--wav`` it says a recording to itself over
-the WebSocket and tells what happened.
+Without arguments it serves a page to talk to; with ``--modality video`` the page is a mirror, and
+with ``--modality audio-video`` picture and sound come back as they are. With ``--wav`` the demo
+says a recording to itself over the WebSocket and tells what happened.
 """
 
 import argparse
@@ -25,13 +26,17 @@ from fastrtc.cli import (
     sum_up,
     write,
 )
-from fastrtc_core import Stream
+from fastrtc_core import AsyncAudioVideoStreamHandler, MissingPackageError, Stream, plugins
+from fastrtc_core.stream import TRANSPORTS
 
 if TYPE_CHECKING:
     from fastrtc.talk import Talk
 
 RATE: Final = 24000
 """The page's, so that nothing is converted."""
+
+MOST_WAITING: Final = 16
+"""Frames of sound that may wait to be sent back."""
 
 
 def echo(
@@ -41,10 +46,50 @@ def echo(
     yield audio
 
 
+def mirror(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the picture with left and right exchanged."""
+    return picture[:, ::-1]
+
+
+class Echo(AsyncAudioVideoStreamHandler):
+    """Sends back what it sees and hears."""
+
+    def __init__(self) -> None:
+        super().__init__(input_sample_rate=RATE, output_sample_rate=RATE)
+        self._sound: asyncio.Queue[tuple[int, NDArray[np.int16]]] = asyncio.Queue(MOST_WAITING)
+        self._pictures: asyncio.Queue[NDArray[np.uint8]] = asyncio.Queue(1)
+
+    async def receive(self, frame: tuple[int, NDArray[np.int16]]) -> None:
+        """Take sound."""
+        await self._sound.put(frame)
+
+    async def emit(self) -> tuple[int, NDArray[np.int16]]:
+        """Return the sound that was taken."""
+        return await self._sound.get()
+
+    async def video_receive(self, frame: NDArray[np.uint8]) -> None:
+        """Take a picture."""
+        await self._pictures.put(frame)
+
+    async def video_emit(self) -> NDArray[np.uint8]:
+        """Return the picture that was taken."""
+        return await self._pictures.get()
+
+    def copy(self) -> "Echo":
+        """Return one for another session."""
+        return Echo()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo and return its exit code."""
     parser = argparse.ArgumentParser("python -m fastrtc.demo", description="A voice echo.")
     add_address(parser)
+    parser.add_argument(
+        "--modality",
+        choices=("audio", "video", "audio-video"),
+        default="audio",
+        help="what comes back (default: %(default)s)",
+    )
     parser.add_argument("--wav", type=Path, help="say this recording instead, 16-bit PCM")
     parser.add_argument(
         "--out",
@@ -56,17 +101,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(_serve if options.wav is None else _speak, options)
 
 
-def _stream() -> Stream:
-    with needing("vad", "the demo"):
-        from fastrtc_vad import ReplyOnPause
-    handler = ReplyOnPause(echo, input_sample_rate=RATE, output_sample_rate=RATE)
-    return Stream(handler, modality="audio", mode="send-receive")
+def _stream(modality: str = "audio") -> Stream:
+    if modality == "audio":
+        with needing("vad", "the demo"):
+            from fastrtc_vad import ReplyOnPause
+        handler = ReplyOnPause(echo, input_sample_rate=RATE, output_sample_rate=RATE)
+        return Stream(handler, modality="audio", mode="send-receive")
+    if "webrtc" not in plugins.names(TRANSPORTS):
+        raise MissingPackageError("the demo with pictures", "fastrtc[webrtc]")
+    if modality == "video":
+        return Stream(mirror, modality="video", mode="send-receive")
+    return Stream(Echo(), modality="audio-video", mode="send-receive")
 
 
 def _serve(options: argparse.Namespace) -> int:
     with needing("websocket", "the demo"):
         from fastrtc.serve import Server
-    server = Server(_stream(), host=options.host, port=options.port)
+    server = Server(_stream(options.modality), host=options.host, port=options.port)
     server.run(lambda: write(f"Talk to it at {server.url} (Ctrl-C ends it)"))
     return 0
 

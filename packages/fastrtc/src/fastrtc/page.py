@@ -6,8 +6,11 @@ from pathlib import PurePath
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from fastrtc_core import plugins
+from fastrtc_core.stream import TRANSPORTS
 
 INDEX: Final = "index.html"
 
@@ -27,7 +30,9 @@ _HEADERS: Final = {
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
         "object-src 'none'"
     ),
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(self)",
+    "Permissions-Policy": (
+        "camera=(self), display-capture=(self), geolocation=(), microphone=(self)"
+    ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -37,6 +42,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def page_routes(path: str) -> list[Route]:
     """Return the routes of the page at ``{path}/`` and of every file it is made of.
+
+    ``{path}/transports.json`` tells the page over what it can connect: the names of the installed
+    transports, so that it needs not try in vain.
 
     Args:
         path: Prefix of the stream that the page talks to: empty, or with a leading slash and
@@ -49,7 +57,15 @@ def page_routes(path: str) -> list[Route]:
         if PurePath(file.name).suffix in _TYPES
     }
     routes = [Route(f"{path}/{name}", endpoint) for name, endpoint in sorted(served.items())]
-    return [Route(f"{path}/", served[INDEX]), *routes]
+    return [
+        Route(f"{path}/", served[INDEX]),
+        Route(f"{path}/transports.json", _transports),
+        *routes,
+    ]
+
+
+async def _transports(_: Request) -> Response:
+    return JSONResponse(plugins.names(TRANSPORTS), headers=_HEADERS)
 
 
 def _file(content: bytes, media_type: str) -> Endpoint:

@@ -49,6 +49,9 @@ class MemoryWire:
         self._reading.set()
         self._broken = False
 
+    async def ready(self) -> None:
+        """Return: the client is there from the beginning."""
+
     async def send_audio(self, frame: AudioFrame) -> None:
         """Let the client hear sound."""
         self.player.add(frame, await self._deliver(frame))

@@ -1,19 +1,13 @@
 /** Connects the page's elements with a conversation. */
 
+import { Choices } from "./choices.js";
 import { Conversation } from "./conversation.js";
+import { askServer, nameOf } from "./server.js";
+import { SocketLink } from "./socketlink.js";
+import { Stage } from "./stage.js";
+import { describeQuality, describeState } from "./texts.js";
 import { Timeline, clock } from "./timeline.js";
-
-const STATES = {
-  idle: ["Ready", "Press Start and say something."],
-  asking: ["Asking for the microphone", "Allow it when your browser asks."],
-  connecting: ["Connecting", "One moment."],
-  listening: ["Listening", "Speak. A pause ends your turn."],
-  speaking: ["You are speaking", "A pause ends your turn."],
-  thinking: ["Thinking", "The reply is being made."],
-  replying: ["Replying", "Speak to interrupt."],
-  ended: ["Ended", ""],
-  failed: ["Stopped", ""],
-};
+import { WebRTCLink } from "./webrtclink.js";
 
 /** What an empty meter means, in dB below full scale; and how far it falls in 20 ms, of 1. */
 const QUIETEST = -60;
@@ -22,34 +16,35 @@ const FALL = 0.02;
 const KEPT_ENTRIES = 200;
 
 const elements = Object.fromEntries(
-  ["toggle", "mute", "meter", "state", "hint", "alert", "timeline", "log", "empty"].map((id) => [
-    id,
-    document.getElementById(id),
-  ]),
+  Array.from(document.querySelectorAll("[id]"), (element) => [element.id, element]),
 );
-const socketUrl = new URL("websocket/offer", document.baseURI.replace(/^http/, "ws"));
+const base = document.baseURI;
 const timeline = new Timeline(elements.timeline);
+const stage = new Stage(elements);
+const choices = new Choices(elements, (kind, choice) => client()?.switchTo(kind, choice));
 
+let stream = { mode: "send-receive", modality: "audio", transports: [], why: "" };
+let link = null;
+let summary = null;
 let level = 0;
-
-function showLevel(value) {
-  level = value;
-  elements.meter.firstElementChild.style.transform = `scaleX(${level})`;
-  elements.meter.setAttribute("aria-valuenow", Math.round(100 * level));
-}
 
 const view = {
   state(name, text) {
-    const [title, hint] = STATES[name];
+    const [title, hint] = describeState(name, stream);
     document.body.dataset.state = name;
     elements.state.textContent = title;
     elements.hint.textContent = name === "failed" ? "" : text || hint;
     elements.alert.textContent = name === "failed" ? text : "";
     elements.alert.hidden = name !== "failed";
     elements.toggle.textContent = conversation.live ? "Stop" : "Start";
-    elements.mute.disabled = !conversation.live;
+    for (const name of ["mute", "hide"]) elements[name].disabled = !conversation.live;
+    elements.transport.disabled = conversation.live;
+    if (name === "listening" || name === "running") choices.refresh();
     if (conversation.live) return;
     showLevel(0);
+    stage.clear();
+    showConnection();
+    elements.hear.hidden = true;
     elements.log.scrollTop = elements.log.scrollHeight; // the alert has taken room from it
   },
 
@@ -73,49 +68,146 @@ const view = {
   },
 };
 
-let conversation = new Conversation(socketUrl, view);
+let conversation = new Conversation(new SocketLink(base), view);
 
-function toggle() {
+const ready = askServer(base).then(present);
+
+/** Make the page that of the stream. */
+async function present(answer) {
+  stream = answer;
+  const { mode, modality, transports } = stream;
+  Object.assign(document.body.dataset, { mode, modality });
+  const names = transports.map((name) => new Option(nameOf(name), name));
+  elements.transport.replaceChildren(...names);
+  elements["transport-label"].hidden = transports.length < 2;
+  elements["meter-title"].textContent = mode === "receive" ? "Sound" : "Microphone";
+  stage.prepare(mode);
+  showConnection();
+  if (!conversation.live) view.state(conversation.state, "");
+  await offerChoices();
+}
+
+async function offerChoices() {
+  const webrtc = elements.transport.value === "webrtc";
+  await choices.offer(webrtc && stream.mode !== "receive" ? stream.modality.split("-") : []);
+}
+
+/** Say over what it goes, and why not over something else. */
+function showConnection() {
+  const name = elements.transport.value;
+  if (!name) return;
+  const over = `${conversation.live ? "Connected" : "Connects"} over ${nameOf(name)}.`;
+  const quality = summary && conversation.live ? describeQuality(summary) : "";
+  elements.via.textContent = quality
+    ? `${nameOf(name)}, ${quality}`
+    : [over, stream.why].filter(Boolean).join(" ");
+}
+
+function showLevel(value) {
+  level = value;
+  elements.meter.firstElementChild.style.transform = `scaleX(${level})`;
+  elements.meter.setAttribute("aria-valuenow", Math.round(100 * level));
+}
+
+function client() {
+  return link?.client ?? null;
+}
+
+function makeLink() {
+  if (elements.transport.value !== "webrtc") return new SocketLink(base);
+  const { mode, modality, WebRTCClient } = stream;
+  const [microphone, picture] = [choices.choice("audio"), choices.choice("video")];
+  const devices = { audio: microphone.deviceId, video: picture.deviceId };
+  const options = { url: base, mode, modality, devices, source: picture.source };
+  const element = modality === "audio" ? elements.sound : elements.remote;
+  return new WebRTCLink(WebRTCClient, options, element, {
+    shown: (client) => stage.show(client),
+    blocked: (resume) => offerSound(resume),
+    measured(latest) {
+      summary = latest;
+      showConnection();
+    },
+  });
+}
+
+/** Browsers play nothing before the person has done something. */
+function offerSound(resume) {
+  elements.hear.hidden = false;
+  elements.hear.onclick = () => {
+    elements.hear.hidden = true;
+    resume();
+  };
+}
+
+async function toggle() {
   if (conversation.live) {
     conversation.stop();
     return;
   }
+  await ready;
+  if (conversation.live) return; // clicked twice
   elements.log.replaceChildren();
-  conversation = new Conversation(socketUrl, view);
-  conversation.mute(muted());
+  summary = null;
+  link = makeLink();
+  conversation = new Conversation(link, view);
+  conversation.mute("audio", pressed(elements.mute));
+  conversation.mute("video", pressed(elements.hide));
   timeline.show(conversation);
   conversation.start();
 }
 
-function muted() {
-  return elements.mute.getAttribute("aria-pressed") === "true";
+function pressed(button) {
+  return button.getAttribute("aria-pressed") === "true";
 }
 
-function toggleMute() {
-  elements.mute.setAttribute("aria-pressed", String(!muted()));
-  conversation.mute(muted());
+function press(button, kind) {
+  button.setAttribute("aria-pressed", String(!pressed(button)));
+  conversation.mute(kind, pressed(button));
 }
 
 elements.toggle.addEventListener("click", toggle);
-elements.mute.addEventListener("click", toggleMute);
+elements.mute.addEventListener("click", () => press(elements.mute, "audio"));
+elements.hide.addEventListener("click", () => press(elements.hide, "video"));
+elements.transport.addEventListener("change", () => {
+  showConnection();
+  offerChoices();
+});
 addEventListener("pagehide", () => conversation.live && conversation.stop());
 
 /**
  * For tests and the curious: `fastrtcPage.read()` tells what the page knows, as plain data.
  *
  *   state, text           the state's name, see conversation.js, and why it ended
- *   counts                framesSent, framesDropped, framesReceived, clears, speechWindows
+ *   connection            webrtc or websocket: what is used, or would be
+ *   mode, modality        of the stream
+ *   via                   what the page says of the connection
+ *   counts                framesSent, framesDropped, framesReceived, clears over WebSocket;
+ *                         packetsSent, packetsReceived, reconnections over WebRTC; speechWindows
+ *   summary               the connection's statistics, see stats.js of the WebRTC client, or null
+ *   pictures              {remote, self}: [width, height] of what is seen, or null
  *   position, pending     seconds of sound played, and waiting to be
- *   loudest               rms of the loudest 20 ms that were played, 0 to 1
+ *   loudest               rms of the loudest 20 ms that were heard, 0 to 1
  *   seconds               of the microphone's sound since the first that was sent
  *   marks                 turn events: {time, kind}
  *   entries               the log's lines: {kind, text}
+ *
+ * and `fastrtcPage.client` is the WebRTCClient in use, or null.
  */
 window.fastrtcPage = Object.freeze({
+  get client() {
+    return client();
+  },
+
   read: () => ({
     state: conversation.state,
     text: elements.alert.textContent || elements.hint.textContent,
-    counts: { ...conversation.counts },
+    connection: elements.transport.value,
+    mode: stream.mode,
+    modality: stream.modality,
+    via: elements.via.textContent,
+    counts: conversation.counts,
+    summary,
+    pictures: stage.sizes,
     position: conversation.position,
     pending: conversation.pending,
     loudest: conversation.loudest,

@@ -1,11 +1,6 @@
-/** One conversation from the click on Start to its end. Knows no DOM. */
+/** One conversation from the click on Start to its end. Knows neither DOM nor transport. */
 
-import { AudioLine } from "./audio.js";
-import { Client } from "./client.js";
 import { History } from "./history.js";
-
-/** Seconds of sound between two reports of what was played. */
-const REPORT_INTERVAL = 0.15;
 
 /** Length of a window of the speech detector, in seconds. */
 const SPEECH_WINDOW = 0.032;
@@ -42,38 +37,40 @@ const TURN_EVENTS = {
 };
 
 /**
- * States: idle, asking (for the microphone), connecting, listening, speaking (the person),
- * thinking, replying, ended, failed.
+ * States: idle, asking (for microphone or camera), connecting, listening, speaking (the person),
+ * thinking, replying, running (without turns), reconnecting, ended, failed.
  *
  * The view's methods, all required:
- *   state(name, text)        text says why, for ended and failed
+ *   state(name, text)        text says why, for reconnecting, ended and failed
  *   entry(time, kind, text)  a line of the log; kind is a turn event, note, warning or error
- *   level(rms)               of the microphone, 0 to 1
+ *   level(rms)               of the microphone, or of what is heard where nothing is sent; 0 to 1
+ *
+ * The link is the way to the server and back:
+ *   start(handlers), stop(), mute(kind, muted)
+ *   now                      seconds since the server heard the first sound, or would have
+ *   position, pending        seconds of sound that were played, and that are waiting to be
+ *   counts                   what was sent and received, for the curious
+ *   sends                    whether anything is sent
+ * Its handlers:
+ *   enter(state, text)       one of the states above, but for ended and failed
+ *   sent, heard({samples, time, rate})   what the microphone or the server said at `time`
+ *   log(word), speech({t, p}), problem(kind, text)   messages of the server's, see client.js
+ *   ended(text, failed)      once, at the end; nothing comes after it
  */
 export class Conversation {
   state = "idle";
   history = new History();
-  counts = { framesSent: 0, framesDropped: 0, framesReceived: 0, clears: 0, speechWindows: 0 };
 
-  /** Seconds of sound that were played, and the loudest 20 ms of it as rms from 0 to 1. */
-  position = 0;
+  /** The loudest 20 ms that were heard, as rms from 0 to 1. */
   loudest = 0;
 
-  /** Seconds that are waiting to be played. */
-  pending = 0;
-
-  #url;
+  #link;
   #view;
-  #line = null;
-  #client = null;
-  #origin = null; // when, on the line's clock, the first sound was sent
-  #duration = 0; // the time at which it ended
-  #muted = false;
-  #reported = 0;
+  #speechWindows = 0;
   #turn = { paused: null, replyFrom: null };
 
-  constructor(url, view) {
-    this.#url = url;
+  constructor(link, view) {
+    this.#link = link;
     this.#view = view;
   }
 
@@ -82,55 +79,41 @@ export class Conversation {
     return !["idle", "ended", "failed"].includes(this.state);
   }
 
-  /** Seconds of the microphone's sound since the first that was sent. */
   get now() {
-    if (this.#line === null || this.#origin === null) return this.#duration;
-    return this.#line.now - this.#origin;
+    return this.#link.now;
   }
 
-  async start() {
-    this.#enter("asking");
-    let line;
-    try {
-      line = await AudioLine.open({
-        captured: (frame) => this.#captured(frame),
-        played: (frame) => this.#played(frame),
-        lost: (text) => this.#finish("failed", text),
-      });
-    } catch (error) {
-      this.#finish("failed", error.message);
-      return;
-    }
-    if (!this.live) {
-      line.close(); // stopped while the browser was asking
-      return;
-    }
-    this.#line = line;
-    this.mute(this.#muted);
-    this.#connect();
+  get position() {
+    return this.#link.position;
   }
 
-  stop() {
-    if (this.#client) this.#client.stop();
-    else this.#finish("ended", "You ended the conversation.");
+  get pending() {
+    return this.#link.pending;
   }
 
-  mute(muted) {
-    this.#muted = muted;
-    this.#line?.mute(muted);
+  get counts() {
+    return { ...this.#link.counts, speechWindows: this.#speechWindows };
   }
 
-  #connect() {
-    this.#enter("connecting");
-    this.#client = new Client(this.#url, this.#line.rate, {
-      started: () => this.#enter("listening"),
-      audio: (samples) => this.#received(samples),
-      clear: () => this.#clear(),
+  start() {
+    return this.#link.start({
+      enter: (state, text) => this.#enter(state, text),
+      sent: (frame) => this.#sent(frame),
+      heard: (frame) => this.#heard(frame),
       log: (word) => this.#log(word),
       speech: (speech) => this.#speech(speech),
       problem: (kind, text) => this.#problem(kind, text),
       ended: (text, failed) => this.#finish(failed ? "failed" : "ended", text),
     });
+  }
+
+  stop() {
+    this.#link.stop();
+  }
+
+  /** Send silence or black pictures in place of "audio" or "video", or again what there is. */
+  mute(kind, muted) {
+    this.#link.mute(kind, muted);
   }
 
   #enter(state, text = "") {
@@ -140,54 +123,24 @@ export class Conversation {
 
   #finish(state, text) {
     if (!this.live) return;
-    this.#duration = this.now;
-    this.#line?.close();
-    this.#line = null;
-    this.pending = 0;
-    this.#view.entry(this.#duration, state === "failed" ? "error" : "note", text);
+    this.#view.entry(this.now, state === "failed" ? "error" : "note", text);
     this.#enter(state, text);
-    this.#client?.stop();
   }
 
-  #captured({ samples, time }) {
-    if (!this.#client?.started) return;
-    this.#origin ??= time;
+  #sent({ samples, time, rate }) {
     this.#view.level(loudness(samples));
-    this.history.you.write(samples, time - this.#origin, this.#line.rate);
-    if (this.#client.sendAudio(samples)) {
-      this.counts.framesSent += 1;
-    } else if (this.counts.framesDropped++ === 0) {
-      this.#problem("warning", "The network is too slow: some of what you say is lost.");
-    }
+    this.history.you.write(samples, time, rate);
   }
 
-  #received(samples) {
-    this.counts.framesReceived += 1;
-    this.pending += samples.length / this.#line.rate;
-    this.#line.play(samples);
-  }
-
-  #clear() {
-    this.counts.clears += 1;
-    this.#line.clear();
-  }
-
-  #played({ samples, time, position, pending }) {
-    if (!this.live) return;
-    this.position = position;
-    this.pending = pending;
-    this.loudest = Math.max(this.loudest, loudness(samples));
-    if (this.#origin !== null) {
-      this.history.reply.write(samples, time - this.#origin, this.#line.rate);
-    }
-    if (pending === 0 || position - this.#reported >= REPORT_INTERVAL) {
-      this.#reported = position;
-      this.#client.sendPlayed(position);
-    }
+  #heard({ samples, time, rate }) {
+    const level = loudness(samples);
+    this.loudest = Math.max(this.loudest, level);
+    if (!this.#link.sends) this.#view.level(level);
+    this.history.reply.write(samples, time, rate);
   }
 
   #speech({ t, p }) {
-    this.counts.speechWindows += p.length;
+    this.#speechWindows += p.length;
     p.forEach((value, k) => this.history.addSpeech(t - (p.length - 1 - k) * SPEECH_WINDOW, value));
   }
 

@@ -1,0 +1,1 @@
+"""The measurements: each fills some rows of the table for one subject."""

@@ -1,0 +1,1 @@
+"""What is measured, as programs: `python -m <module> <handler> <port> <folder>`."""
