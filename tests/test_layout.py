@@ -25,10 +25,11 @@ CORE_MAY_IMPORT = sys.stdlib_module_names | {"fastrtc_core", "numpy"}
 # What an extra brings is imported inside the function that needs it.
 CORE_MAY_IMPORT_LATE = CORE_MAY_IMPORT | {"av"}
 NOT_LOADED_BY = {
-    "fastrtc_core": {"av", "onnxruntime", "starlette", "torch", "uvicorn", "websockets"},
-    "fastrtc_vad": {"starlette", "torch", "uvicorn", "websockets"},
-    "fastrtc_websocket": {"onnxruntime", "torch", "uvicorn"},
-    "fastrtc": {"fastrtc_core", "fastrtc_vad", "fastrtc_websocket", "numpy"},
+    "fastrtc_core": {"aiortc", "av", "onnxruntime", "starlette", "torch", "uvicorn", "websockets"},
+    "fastrtc_vad": {"aiortc", "av", "starlette", "torch", "uvicorn", "websockets"},
+    "fastrtc_webrtc": {"httpx", "onnxruntime", "torch", "twilio", "uvicorn", "websockets"},
+    "fastrtc_websocket": {"aiortc", "av", "onnxruntime", "torch", "uvicorn"},
+    "fastrtc": {"fastrtc_core", "fastrtc_vad", "fastrtc_webrtc", "fastrtc_websocket", "numpy"},
 }
 
 each_member = pytest.mark.parametrize("member", MEMBERS, ids=lambda member: member.name)

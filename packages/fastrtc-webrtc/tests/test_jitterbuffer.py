@@ -174,13 +174,15 @@ def test_a_hole_of_more_than_a_second_is_no_avalanche() -> None:
     assert result.seconds(Packet, Silence) == pytest.approx(300 / 50)
 
 
-def test_lost_packets_are_not_longer_than_the_time_they_left() -> None:
+@pytest.mark.parametrize(("before", "after"), [(2880, 960), (960, 2880)])
+def test_what_is_lost_is_as_long_as_the_time_it_left(before: int, after: int) -> None:
     buffer = JitterBuffer()
-    buffer.insert(0, 0, b"long", 2880, 0.0)
-    for number in (3, 4):  # of 20 ms, as 1 and 2 were
-        buffer.insert(number, 2880 + (number - 1) * PACKET, b"", PACKET, 0.1)
-    assert buffer.pop(0.0) == [Packet(0, 0, b"long", 2880)]
-    assert [item.duration for item in buffer.pop(0.2)] == [PACKET] * 4
+    buffer.insert(0, 0, b"", before, 0.0)
+    buffer.insert(3, before + 2 * after, b"", after, 0.1)
+    items = [*buffer.pop(0.1), *buffer.pop(0.2)]
+    assert sum(item.duration for item in items) == before + 3 * after
+    assert not any(isinstance(item, Silence) for item in items)
+    assert buffer.lost == 2
 
 
 # Reordering
@@ -211,7 +213,7 @@ def test_the_target_adapts_to_jitter_so_that_what_is_reordered_is_not_lost() -> 
 
 def test_the_target_sinks_when_the_jitter_is_over() -> None:
     buffer = run([(0.0, 0, 0), (0.02, 2, 1920), (0.03, 1, 960)]).buffer
-    assert buffer.target == pytest.approx(0.03)
+    assert buffer.target == pytest.approx(0.03, abs=0.001)
     run(sent(range(3, 1000)), buffer=buffer)
     assert buffer.target == LOWEST_TARGET
 
@@ -248,10 +250,9 @@ def test_what_was_sent_before_the_first_packet_that_came_is_late() -> None:
 @pytest.mark.parametrize("start", [65_400, 4_473_800])  # the latter wraps timestamps
 def test_numbers_that_begin_anew(start: int) -> None:
     lots = random.Random(2)
-    numbers = range(start, start + 200)
-    result = run(sent([number for number in numbers if lots.random() >= 0.1]))
-    offset = start - result.numbers[0]
-    assert {number - offset for number in result.came} <= set(range(start - offset, 1 << 40))
+    numbers = [start, *(start + index for index in range(1, 200) if lots.random() >= 0.1)]
+    result = run(sent(numbers))
+    offset = start - start % (1 << 16)
     assert [number + offset for number in result.numbers] == sorted(result.came)
     assert result.of(Silence) == []
 
@@ -333,8 +334,12 @@ def test_nothing_is_asked_for_that_came() -> None:
 
 
 def test_a_stall_of_300_ms_fills_nothing_and_loses_nothing() -> None:
-    arrivals = [(max(time, 1.3 if time >= 1 else 0), *rest) for time, *rest in sent(range(200))]
-    result = run([(time, number, timestamp) for time, (number, timestamp) in arrivals])
+    arrivals = [
+        (time if time < 1 else max(time, 1.3), number, timestamp)
+        for time, number, timestamp in sent(range(200))
+    ]
+    result = run(arrivals)
+    assert result.numbers == list(range(200))
     assert len(result.items) == 200
     assert result.delays[-1] == 0.0
 
@@ -361,8 +366,7 @@ def test_when_nothing_comes_and_then_it_all_does_nothing_is_thrown_away() -> Non
 
 
 def test_silence_that_was_given_out_is_taken_off_the_loss() -> None:
-    arrivals = [*sent(range(50)), *((time, *rest) for time, *rest in sent(range(85, 200)))]
-    result = run([(time, number, timestamp) for time, number, timestamp in arrivals])
+    result = run(sent([*range(50), *range(85, 200)]))
     assert result.seconds(Silence) == pytest.approx(0.2)
     assert result.seconds(Packet, Lost, Silence) == pytest.approx(200 / 50)
 

@@ -18,7 +18,6 @@ from fastrtc_core import (
     CloseReason,
     CloseStream,
     EmitType,
-    HandlerType,
     Stream,
     StreamHandler,
     VideoEmitType,
@@ -127,7 +126,7 @@ class AsyncEcho(AsyncStreamHandler):
 
 @pytest.mark.parametrize("handler", [sync_echo, async_echo, SyncEcho, AsyncEcho])
 async def test_sound_comes_back(
-    serving_stream: Any, connected: Any, leaving_nothing: Any, handler: HandlerType
+    serving_stream: Any, connected: Any, leaving_nothing: Any, handler: Any
 ) -> None:
     stream = Stream(handler, modality="audio", mode="send-receive")
     async with leaving_nothing(), serving_stream(stream) as server, connected(server) as client:
@@ -200,7 +199,7 @@ async def async_negative(picture: Pixels) -> Pixels:
 @pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
 @pytest.mark.parametrize("function", [sync_negative, async_negative])
 async def test_pictures_come_back(
-    serving_stream: Any, connected: Any, leaving_nothing: Any, function: HandlerType, codec: str
+    serving_stream: Any, connected: Any, leaving_nothing: Any, function: Any, codec: str
 ) -> None:
     stream = Stream(function, modality="video", mode="send-receive")
     async with (
@@ -242,7 +241,7 @@ def counting() -> Iterator[Pixels]:
 
 @pytest.mark.parametrize("handler", [counting, VideoStreamHandler(counting, fps=15)])
 async def test_a_generator_of_pictures(
-    serving_stream: Any, connected: Any, handler: HandlerType
+    serving_stream: Any, connected: Any, handler: Any
 ) -> None:
     fps = 15 if isinstance(handler, VideoStreamHandler) else 30
     stream = Stream(handler, modality="video", mode="receive")
@@ -326,7 +325,7 @@ class SyncBoth(AudioVideoStreamHandler):
 
 @pytest.mark.parametrize("handler", [AsyncBoth, SyncBoth])
 async def test_sound_and_pictures_come_back(
-    serving_stream: Any, connected: Any, leaving_nothing: Any, handler: HandlerType
+    serving_stream: Any, connected: Any, leaving_nothing: Any, handler: Any
 ) -> None:
     stream = Stream(handler, modality="audio-video", mode="send-receive")
     async with (
@@ -439,7 +438,7 @@ class CountsBoth(AsyncBoth):
 async def test_additional_outputs(
     serving_stream: Any,
     connected: Any,
-    handler: HandlerType,
+    handler: Any,
     modality: Any,
     options: Any,
     output: str,
@@ -508,7 +507,7 @@ async def test_the_handler_closes_the_stream(
     serving_stream: Any,
     connected: Any,
     ends: Any,
-    handler: HandlerType,
+    handler: Any,
     modality: Any,
     mode: Any,
     options: Any,

@@ -124,7 +124,7 @@ def client_address(
 
     """
     networks = [ip_network(network) for network in trusted]
-    client = parse_address(peer) if peer is not None else None
+    client = parse_address(peer.partition("%")[0]) if peer is not None else None  # without zone
     hops = (forwarded_for or "").rsplit(",", LONGEST_FORWARDED)[-LONGEST_FORWARDED:]
     while client is not None and hops and any(client in network for network in networks):
         hop = _forwarded(hops.pop())

@@ -22,6 +22,7 @@ The buffer is pure: `now` is an argument, in seconds on any monotonic clock.
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from fastrtc_webrtc.holes import Holes
@@ -53,10 +54,10 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A packet that did not come in time."""
+    """A packet that did not come in time, or several that were shorter."""
 
     duration: int
-    """A multiple of 2.5 ms."""
+    """A multiple of 2.5 ms, and no longer than a packet before or after it."""
 
     next_payload: bytes | None
     """That of the packet after it, which may hold a copy; None if that is lost too."""
@@ -110,7 +111,7 @@ class JitterBuffer:
         self._held: dict[int, Packet] = {}
         # At most 2 * window at a time, so only one who never pops loses something
         self._ready: deque[Item] = deque(maxlen=8 * self._window)
-        self._stray: Packet | None = None
+        self._stray: tuple[Packet, float] | None = None  # from long ago, and when it came
         self._begun = False
         self._first = 0
         self._next = 0  # the number to be given out next
@@ -119,8 +120,8 @@ class JitterBuffer:
         self._duration = self._packet  # of the last one given out
         self._heard: float | None = None  # when the last packet came that was of use
         self._filled = 0  # ticks of silence since the last packet was given out
-        self._credit = float(self._most)  # ticks that may be made up
-        self._credited = 0.0
+        self._credit = 0.0  # ticks that may be made up
+        self._credited = -inf
 
     @property
     def held(self) -> int:
@@ -221,14 +222,15 @@ class JitterBuffer:
     def _doubt(self, packet: Packet, now: float) -> None:
         """Take a packet from long ago for late, unless the one before agrees with it."""
         self.late += 1
-        before, self._stray = self._stray, packet
-        if before is not None:
-            apart = (packet.sequence - before.sequence) % (1 << SEQUENCE_BITS)
-            if 0 < apart < self._window:
-                self.late -= 2
-                self._begin_anew(before, now)
-                self._place(before, now)
-                self._place(packet, now)
+        stray, self._stray = self._stray, (packet, now)
+        if stray is None:
+            return
+        before, came = stray
+        if 0 < (packet.sequence - before.sequence) % (1 << SEQUENCE_BITS) < self._window:
+            self.late -= 2
+            self._begin_anew(before, came)
+            self._place(before, now)
+            self._place(packet, now)
 
     def _place(self, packet: Packet, now: float) -> None:
         """Hold a packet unless it came too late or twice; notice what it shows to be missing."""
@@ -262,33 +264,32 @@ class JitterBuffer:
         """Give out the next packet that is held, and before it what is missing."""
         place = self._next if self._next in self._held else min(self._held)
         packet = self._held.pop(place)
-        holes = place - self._next
         gap = packet.timestamp - self._end
-        each = 0
-        if holes:
-            # No longer than the timestamps allow: a sender may have gone over to shorter packets.
-            each = max(0, min(self._duration, gap // holes, int(self._credit) // holes))
-            each = each // self._step * self._step
-            self._give_up(range(self._next, place), each)
-            gap -= holes * each
+        lost = self._give_up(range(self._next, place), packet, gap)
+        self._ready.extend(lost[:-1])
+        gap -= sum(item.duration for item in lost)
         if 2 * gap >= packet.duration:  # less is inaccuracy
             self._be_silent(min(gap, self._most - self._filled))
-        if each:
-            self._ready.append(Lost(each, packet.payload))
+        self._ready.extend(lost[-1:])
         self._ready.append(packet)
         self._next = place + 1
         self._end = packet.timestamp + packet.duration
         self._duration = packet.duration
         self._filled = 0
 
-    def _give_up(self, places: range, each: int) -> None:
-        """Give out all but the last of these as lost."""
-        self.lost += len(places)
-        self._credit -= len(places) * each
+    def _give_up(self, places: range, following: Packet, gap: int) -> list[Lost]:
+        """Return what to give out for missing packets, in a gap of so many ticks."""
         for place in places:
             self._holes.give_up(place)
-        if each:
-            self._ready.extend([Lost(each, None)] * (len(places) - 1))
+        self.lost += len(places)
+        room = (gap + self._step // 2) // self._step * self._step
+        each = min(max(self._duration, following.duration) // self._step * self._step, room)
+        if each <= 0:
+            return []
+        # Fewer than are missing where the packets were shorter, or silence took their place.
+        count = min(len(places), min(room, int(self._credit)) // each)
+        self._credit -= count * each
+        return [Lost(each, None)] * (count - 1) + [Lost(each, following.payload)] * min(count, 1)
 
     def _be_silent(self, duration: int) -> None:
         duration = min(duration, int(self._credit))
@@ -298,6 +299,7 @@ class JitterBuffer:
             self._end += duration
 
     def _earn_credit(self, now: float) -> None:
-        earned = max(0.0, now - self._credited) * self._clock_rate
-        self._credit = min(self._credit + earned, float(self._most))
-        self._credited = now
+        if now > self._credited:
+            earned = (now - self._credited) * self._clock_rate
+            self._credit = min(self._credit + earned, float(self._most))
+            self._credited = now

@@ -72,7 +72,7 @@ class RateLimiter:
         bucket = self._buckets.get(key)
         if bucket is None:
             return self._capacity
-        return min(self._capacity, bucket.tokens + max(0.0, now - bucket.at) * self._rate)
+        return min(self._capacity, bucket.tokens + (now - bucket.at) * self._rate)
 
     def _forget(self, now: float) -> None:
         """Drop what says nothing any more: full buckets, and the oldest beyond the bound."""

@@ -13,8 +13,8 @@ change costs as little as they allow:
 
 Neither is opened anew for a rate more often than every `REOPEN_INTERVAL` seconds.
 
-How many pictures there are a second libvpx sees by the timestamps. libx264 in its mode without delay
-does not look at them: what it is told is the bit rate at the nominal rate of pictures.
+How many pictures there are a second libvpx sees by the timestamps. libx264 in its mode without
+delay does not look at them: what it is told is the bit rate at the nominal rate of pictures.
 """
 
 import os
@@ -168,7 +168,7 @@ class VideoEncoder(ABC):
 
 
 def _frame(picture: PlanarPicture, timestamp: int, *, key: bool) -> av.VideoFrame:
-    # Not from_numpy_buffer: PyAV 18 takes the height for a multiple of 4 there, and colors go wrong.
+    # Not from_numpy_buffer: in PyAV 18 it takes every height for a multiple of 4.
     frame = av.VideoFrame.from_ndarray(picture.planes, "yuv420p")
     frame.pts = timestamp
     frame.time_base = Fraction(1, CLOCK)
@@ -199,16 +199,19 @@ class VP8Encoder(VideoEncoder):
         "static-thresh": "1",
         "undershoot-pct": "100",
         "overshoot-pct": "15",
-        "max-intra-rate": "900",  # a key frame may be as long as nine others: 0.3 s
-        "drop-threshold": "30",  # leave pictures out when the buffer is so full, in percent
+        "max-intra-rate": "450",
+        "drop-threshold": "30",
     }
-    """For conversation, as libwebrtc sets libvpx, but for what follows.
+    """For conversation.
 
-    It has 56 as the coarsest quantizer, at which pictures full of detail take three times their
-    bit rate. We have 63, libvpx's own, and so leave fewer pictures out.
+    A key frame may be 4.5 times as long as other pictures, in percent. With twice that, half a
+    second of pictures full of detail was left out after it; where there is less detail the limit
+    is not seen. Pictures are left out when no more than 30 percent of the buffer are free.
     """
 
     QUANTIZERS: Final = (2, 63)
+    """Finest and coarsest. libwebrtc stops at 56, where pictures full of detail take three times
+    their bit rate and so most of them are left out; here it is a third."""
 
     def __init__(self, parameters: VideoParameters) -> None:
         super().__init__(parameters)

@@ -73,8 +73,8 @@ class SourceWire:
         """Send nothing: viewers have messages of their own sessions."""
 
     async def clear(self) -> None:
-        """Drop the sound that waits."""
-        self._outlets.audio.clear()
+        """Drop what waits."""
+        self._outlets.clear()
 
 
 class Source:

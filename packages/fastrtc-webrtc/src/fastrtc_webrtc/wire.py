@@ -68,6 +68,12 @@ class Outlets:
             if self.video is not None:
                 self.video.unsubscribe(sender)
 
+    def clear(self) -> None:
+        """Drop what waits for its time."""
+        self.audio.clear()
+        if self.video is not None:
+            self.video.clear()
+
     def close(self) -> None:
         """Send nothing more to anybody."""
         self.audio.close()
@@ -143,8 +149,8 @@ class PeerWire:
         logger.debug("a client without a data channel gets no message %.60s", text)
 
     async def clear(self) -> None:
-        """Drop the sound that waits here: none that was sent waits at the peer."""
-        self.outlets.audio.clear()
+        """Drop what waits here: nothing that was sent waits at the peer."""
+        self.outlets.clear()
 
     def use_channel(self, channel: RTCDataChannel) -> None:
         """Send messages over a data channel, which takes the place of an earlier one."""

@@ -79,6 +79,19 @@ if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _P
     from fastrtc_vad import TurnMachine as TurnMachine
     from fastrtc_vad import batcher_for as batcher_for
     from fastrtc_vad import get_silero_model as get_silero_model
+    from fastrtc_webrtc import ConfigurationError as ConfigurationError
+    from fastrtc_webrtc import CredentialsError as CredentialsError
+    from fastrtc_webrtc import TurnCredentials as TurnCredentials
+    from fastrtc_webrtc import WebRTCSettings as WebRTCSettings
+    from fastrtc_webrtc import WebRTCTransport as WebRTCTransport
+    from fastrtc_webrtc import get_cloudflare_turn_credentials as get_cloudflare_turn_credentials
+    from fastrtc_webrtc import get_cloudflare_turn_credentials_async as get_cloudflare_turn_credentials_async
+    from fastrtc_webrtc import get_coturn_credentials as get_coturn_credentials
+    from fastrtc_webrtc import get_hf_turn_credentials as get_hf_turn_credentials
+    from fastrtc_webrtc import get_hf_turn_credentials_async as get_hf_turn_credentials_async
+    from fastrtc_webrtc import get_turn_credentials as get_turn_credentials
+    from fastrtc_webrtc import get_turn_credentials_async as get_turn_credentials_async
+    from fastrtc_webrtc import get_twilio_turn_credentials as get_twilio_turn_credentials
     from fastrtc_websocket import WebSocketTransport as WebSocketTransport
 
 __version__ = "0.1.0"
@@ -157,6 +170,21 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
         "TurnMachine",
         "batcher_for",
         "get_silero_model",
+    ),
+    "fastrtc_webrtc": (
+        "ConfigurationError",
+        "CredentialsError",
+        "TurnCredentials",
+        "WebRTCSettings",
+        "WebRTCTransport",
+        "get_cloudflare_turn_credentials",
+        "get_cloudflare_turn_credentials_async",
+        "get_coturn_credentials",
+        "get_hf_turn_credentials",
+        "get_hf_turn_credentials_async",
+        "get_turn_credentials",
+        "get_turn_credentials_async",
+        "get_twilio_turn_credentials",
     ),
     "fastrtc_websocket": ("WebSocketTransport",),
 }

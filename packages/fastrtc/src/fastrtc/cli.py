@@ -1,4 +1,4 @@
-"""The command line: ``fastrtc serve``, ``talk`` and ``plugins``."""
+"""The command line: ``fastrtc serve``, ``talk``, ``doctor`` and ``plugins``."""
 
 import argparse
 import asyncio
@@ -23,6 +23,7 @@ from fastrtc_core.audio import read_wav, write_wav
 
 if TYPE_CHECKING:
     from fastrtc.talk import Talk
+    from fastrtc_webrtc.doctor import Finding
 
 FAILED: Final = 1
 WRONG_USE: Final = 2
@@ -105,6 +106,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     talk.add_argument("--tail", type=seconds, help="seconds to listen after the recording")
     talk.add_argument("--json", action="store_true", help="print one JSON object, at the end")
+
+    doctor = commands.add_parser("doctor", help="say why WebRTC connections fail, or would")
+    doctor.set_defaults(command=_doctor)
+    doctor.add_argument(
+        "url", metavar="URL", nargs="?", help="of a running stream, such as http://127.0.0.1:8000"
+    )
+    doctor.add_argument(
+        "--ice-server",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a STUN or TURN server to ask, such as turn:example.org:3478; may be repeated",
+    )
+    doctor.add_argument("--username", help="of the TURN servers")
+    doctor.add_argument("--credential", help="the password that goes with it")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object per line")
 
     plugins = commands.add_parser("plugins", help="list the installed parts that plug in")
     plugins.set_defaults(command=_plugins)
@@ -260,6 +277,43 @@ def _as_json(talk: "Talk") -> str:
             "notices": [asdict(notice) for notice in talk.notices],
         }
     )
+
+
+# doctor
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    with needing("webrtc", "fastrtc doctor"):
+        from fastrtc_webrtc.doctor import Finding, examine
+
+    async def report() -> list[Finding]:
+        findings = []
+        async for finding in examine(options.url, _ice_servers(options)):
+            write(json.dumps(asdict(finding)) if options.json else _as_line(finding))
+            findings.append(finding)
+        return findings
+
+    findings = asyncio.run(report())
+    faults = sum(finding.level == "fault" for finding in findings)
+    if not options.json:
+        write(f"{faults} faults" if faults != 1 else "1 fault")
+    return FAILED if faults else 0
+
+
+def _ice_servers(options: argparse.Namespace) -> dict[str, object] | None:
+    if not options.ice_server:
+        return None
+    server = {"urls": options.ice_server}
+    if options.username is not None:
+        server |= {"username": options.username, "credential": options.credential or ""}
+    return {"iceServers": [server]}
+
+
+_SIGNS: Final = {"ok": "+", "note": "!", "fault": "-"}
+
+
+def _as_line(finding: "Finding") -> str:
+    return f"{_SIGNS[finding.level]} {finding}"
 
 
 # plugins

@@ -12,13 +12,17 @@ const DEFAULTS = {
 export const KINDS = { audio: ["audio"], video: ["video"], "audio-video": ["audio", "video"] };
 
 /**
+ * @typedef {object} Wish
+ * @property {object | null} [constraints] of one kind, or `{audio, video}`
+ * @property {"camera" | "screen"} [source] of the pictures
+ * @property {{audio?: string, video?: string}} [devices] their ids
+ */
+
+/**
  * Ask for tracks to send.
  *
  * @param {string[]} kinds audio, video
- * @param {object} wish
- * @param {object | null} [wish.constraints] of one kind, or `{audio, video}`
- * @param {"camera" | "screen"} [wish.source] of the pictures
- * @param {{audio?: string, video?: string}} [wish.devices] their ids
+ * @param {Wish} wish
  * @returns {Promise<MediaStreamTrack[]>}
  * @throws {WebRTCError} in words for the person
  */
@@ -45,7 +49,10 @@ export async function openTracks(kinds, { constraints, source = "camera", device
 
 /** Sound of the screen is not asked for: the microphone's would be replaced by it. */
 function share(mediaDevices) {
-  return mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15, max: 30 } }, audio: false });
+  return mediaDevices.getDisplayMedia({
+    video: { frameRate: { ideal: 15, max: 30 } },
+    audio: false,
+  });
 }
 
 async function ask(kinds, source, request) {

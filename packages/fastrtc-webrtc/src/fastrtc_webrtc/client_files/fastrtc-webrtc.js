@@ -7,39 +7,35 @@
  *   client.addEventListener("state", ({ detail }) => show(detail.state, detail.text));
  *   client.addEventListener("message", ({ detail }) => react(detail.type, detail.data));
  *   client.play(document.querySelector("video"));
- *   button.onclick = () => client.connect({ mode: "send-receive", modality: "audio-video" });
+ *   button.onclick = () => client.connect();
  *
  * Nothing here throws or rejects for what the world does: failures are states and events, with
  * words for the person.
  */
 
-import { KINDS, openTracks } from "./devices.js";
+import { Call } from "./call.js";
+import { openTracks } from "./devices.js";
 import { LevelMeter } from "./levels.js";
 import { LocalMedia } from "./local.js";
-import { Messages } from "./messages.js";
-import { Peer } from "./peer.js";
-import { Signalling } from "./signalling.js";
 import { summarise } from "./stats.js";
-import { WebRTCError, WORDS, passes } from "./words.js";
 
-export { WebRTCError };
-
-/** Milliseconds for the first connection, and for each way of restoring a lost one. */
-const FIRST_PATIENCE = 20_000;
-const PATIENCE = 5_000;
-
-/** Milliseconds without a network after which it counts as lost, and until it is given up. */
-const DISCONNECTED = 2_000;
-const GIVE_UP = 30_000;
-
-/** Milliseconds between attempts: the first pause, doubled each time, and the longest. */
-const PAUSE = 500;
-const LONGEST_PAUSE = 5_000;
-
-/** Milliseconds that the server has to close the connection once it has said goodbye. */
-const GOODBYE = 2_000;
-
-const LIVE = ["asking", "connecting", "connected", "reconnecting"];
+/**
+ * @typedef {object} Options of a conversation, each optional
+ * @property {string | URL} [url] of the stream, above `webrtc/`; where this module is from
+ * @property {"send-receive" | "send" | "receive"} [mode]
+ * @property {"audio" | "video" | "audio-video"} [modality]
+ * @property {object} [constraints] MediaTrackConstraints, or `{audio, video}` of them
+ * @property {"camera" | "screen"} [source] of the pictures
+ * @property {{audio?: string, video?: string}} [devices] ids of microphone and camera
+ * @property {RTCConfiguration} [rtcConfiguration]
+ * @property {object} [rtpParams] what RTCRtpSender.setParameters takes, for all that is sent
+ *   or by kind: `{audio, video}`; and `codec`, "VP8" or "H264", to prefer for pictures
+ * @property {boolean} [stereo] sound in stereo, both ways
+ * @property {object} [metadata] for the server's `authorize`
+ * @property {string[]} [wants] message types that are sent on demand: "speech"
+ * @property {MediaStream} [microphoneStream] tracks to send instead of asking for devices;
+ *   they stay the caller's and are not stopped
+ */
 
 /**
  * One conversation at a time.
@@ -60,10 +56,7 @@ export class WebRTCClient extends EventTarget {
   text = "";
   code = "";
 
-  /** The session's id, for the server's `set_input` and its like. */
-  id = "";
-
-  /** @type {"send-receive" | "send" | "receive"} as the client sees it */
+  /** @type {"send-receive" | "send" | "receive"} as the client sees it; known once connected */
   mode = "send-receive";
 
   /** @type {"audio" | "video" | "audio-video"} */
@@ -72,66 +65,47 @@ export class WebRTCClient extends EventTarget {
   /** What the server sends; the same object all the time. */
   stream = new MediaStream();
 
-  #options = {};
-  #configuration = null;
-  #signalling = null;
-  #abort = new AbortController();
-  #peer = null;
-  #messages = new Messages(
-    (message) => this.#received(message),
-    (text) => this.#emit("problem", { kind: "warning", text }),
-  );
+  /** @type {Call | null} */
+  #call = null;
   #media = new LocalMedia({
     changed: () => this.#localChanged(),
     ended: (device, screen) => this.#deviceEnded(device, screen),
   });
   #meter = new LevelMeter({ input: this.#media.stream, output: this.stream });
+  /** @type {import("./stats.js").Summary | null} */
   #summary = null;
-  #timer = 0;
-  #goodbye = null;
-  #early = []; // messages that came before it was known that the connection stands
 
   /**
    * Begin a conversation; one that is under way is ended.
    *
    * What is left out is as the stream's server says (`GET webrtc/config`).
    *
-   * @param {object} [options]
-   * @param {string | URL} [options.url] of the stream, above `webrtc/`; where this module is from
-   * @param {"send-receive" | "send" | "receive"} [options.mode]
-   * @param {"audio" | "video" | "audio-video"} [options.modality]
-   * @param {object} [options.constraints] MediaTrackConstraints, or `{audio, video}` of them
-   * @param {"camera" | "screen"} [options.source] of the pictures
-   * @param {{audio?: string, video?: string}} [options.devices] ids of microphone and camera
-   * @param {RTCConfiguration} [options.rtcConfiguration]
-   * @param {object} [options.rtpParams] what RTCRtpSender.setParameters takes, for all that is sent
-   *   or by kind: `{audio, video}`; and `codec`, "VP8" or "H264", to prefer for pictures
-   * @param {boolean} [options.stereo] sound in stereo, both ways
-   * @param {object} [options.metadata] for the server's `authorize`
-   * @param {string[]} [options.wants] message types that are sent on demand: "speech"
-   * @param {MediaStream} [options.microphoneStream] tracks to send instead of asking for devices;
-   *   they stay the caller's and are not stopped
+   * @param {Options} [options]
    * @returns {Promise<boolean>} whether the connection stands; `state` says why not
    */
-  async connect(options = {}) {
+  connect(options = {}) {
     this.close();
-    this.#options = options;
-    this.#goodbye = null;
-    this.#early = [];
     this.#summary = null;
-    this.#abort = new AbortController();
-    const { signal } = this.#abort;
-    try {
-      await this.#begin(signal);
-    } catch (error) {
-      if (!signal.aborted) this.#fail(error);
-    }
-    return !signal.aborted;
+    const url = options.url ?? new URL("../", import.meta.url);
+    this.#call = new Call({ ...options, url }, this.#media, {
+      state: (state, text, code) => this.#enter(state, text, code),
+      described: ({ mode, modality }) => Object.assign(this, { mode, modality }),
+      track: (track) => this.#tracked(track),
+      message: (message) => this.#emit("message", message),
+      reconnected: (resumed) => this.#emit("reconnected", { resumed }),
+      problem: (kind, text) => this.#emit("problem", { kind, text }),
+    });
+    return this.#call.run();
   }
 
   /** Whether a conversation has begun and not ended. */
   get live() {
-    return LIVE.includes(this.state);
+    return this.#call?.live ?? false;
+  }
+
+  /** The session's id, for the server's `set_input` and its like. */
+  get id() {
+    return this.#call?.id ?? "";
   }
 
   /** What is sent to the server; the same object all the time. */
@@ -139,34 +113,29 @@ export class WebRTCClient extends EventTarget {
     return this.#media.stream;
   }
 
-  /** Whether microphone or camera are sent. */
-  get sends() {
-    return this.mode !== "receive";
-  }
-
   /** The RTCPeerConnection in use, which changes when one that was lost is replaced; or null. */
   get connection() {
-    return this.#peer?.connection ?? null;
+    return this.live ? this.#call.connection : null;
   }
 
   /** End the conversation, at any time. */
   close(text = "You ended the conversation.") {
-    this.#end("ended", text, "closed");
+    this.#call?.close(text);
   }
 
   /** Send a message to the application; false if it cannot be sent. Arrives in order. */
   sendMessage(data) {
-    return this.live && this.#messages.send({ type: "message", data });
+    return this.live && this.#call.messages.send({ type: "message", data });
   }
 
   /** Give the server's handler its inputs; false if they cannot be sent. */
   setInput(...args) {
-    return this.live && this.#messages.send({ type: "input", args });
+    return this.live && this.#call.messages.send({ type: "input", args });
   }
 
   /** Ask the server for a sign of life. @returns {Promise<number | null>} milliseconds it took */
   ping() {
-    return this.live ? this.#messages.ping() : Promise.resolve(null);
+    return this.live ? this.#call.messages.ping() : Promise.resolve(null);
   }
 
   /** Send silence or black pictures of one kind, or again what there is. Lasts. */
@@ -182,37 +151,30 @@ export class WebRTCClient extends EventTarget {
    * @returns {Promise<boolean>} whether it is sent now; if not, a `problem` says why
    */
   async switchTo(kind, { deviceId, source = "camera" } = {}) {
-    const { signal } = this.#abort;
-    if (!this.live || !this.sends || !KINDS[this.modality].includes(kind)) return false;
-    const { constraints } = this.#configuration;
+    const call = this.#call;
+    if (!this.live || call.mode === "receive" || !call.kinds.includes(kind)) return false;
+    const { constraints } = call.configuration;
     const wish = { constraints, source, devices: { [kind]: deviceId } };
     try {
       const [track] = await openTracks([kind], wish);
-      if (!signal.aborted) await this.#peer?.sender(kind)?.replaceTrack(track);
-      if (signal.aborted) track.stop();
-      else this.#media.replace(track, source);
-      return !signal.aborted;
+      if (call.live) await call.send(track);
+      if (call.live) this.#media.replace(track, source);
+      else track.stop();
     } catch (error) {
-      if (!signal.aborted) this.#emit("problem", { kind: "warning", text: error.message });
+      if (call.live) this.#emit("problem", { kind: "warning", text: error.message });
       return false;
     }
+    return call.live;
   }
 
   /** Look for new network paths, without a break. @returns {Promise<boolean>} success */
   async restartIce() {
-    if (!this.#peer) return false;
-    try {
-      await this.#peer.negotiate({ iceRestart: true });
-      return true;
-    } catch (error) {
-      if (this.live) this.#emit("problem", { kind: "warning", text: worded(error).message });
-      return false;
-    }
+    return this.live && this.#call.restartIce();
   }
 
-  /** Replace the connection by a new one; the session stays. */
-  reconnect() {
-    return this.#recover([() => this.#open()]);
+  /** Replace the connection by a new one; the session stays. @returns {Promise<boolean>} success */
+  async reconnect() {
+    return this.live && this.#call.reconnect();
   }
 
   /**
@@ -243,84 +205,9 @@ export class WebRTCClient extends EventTarget {
 
   /** @returns {Promise<import("./stats.js").Summary | null>} null without a connection */
   async stats() {
-    if (!this.connection || !this.live) return null;
+    if (this.connection === null) return null;
     this.#summary = summarise(await this.connection.getStats(), this.#summary);
     return this.#summary;
-  }
-
-  async #begin(signal) {
-    this.id = randomId();
-    this.#signalling = new Signalling(
-      this.#options.url ?? new URL("../", import.meta.url),
-      this.id,
-      signal,
-    );
-    this.#enter("connecting");
-    addEventListener("pagehide", () => this.close(), { signal });
-    await this.#configure();
-    if (this.sends) await this.#openDevices(signal);
-    await this.#open();
-    const connected = await this.#peer.connected(FIRST_PATIENCE);
-    signal.throwIfAborted();
-    if (!connected) throw this.#peer.fault;
-    this.#enter("connected");
-    addEventListener("online", () => this.#online(), { signal });
-    for (const message of this.#early.splice(0)) this.#received(message);
-  }
-
-  async #configure() {
-    const config = await this.#signalling.config();
-    this.mode = this.#options.mode ?? config.mode;
-    this.modality = this.#options.modality ?? config.modality;
-    this.#configuration = {
-      rtcConfiguration: this.#options.rtcConfiguration ?? config.rtcConfiguration,
-      rtpParams: this.#options.rtpParams ?? config.rtpParams,
-      constraints: this.#options.constraints ?? config.trackConstraints,
-    };
-  }
-
-  async #openDevices(signal) {
-    const { microphoneStream: given, source, devices } = this.#options;
-    const { constraints } = this.#configuration;
-    this.#enter("asking");
-    const wish = { constraints, source, devices, given };
-    await this.#media.open(KINDS[this.modality], wish, signal);
-    this.#enter("connecting");
-  }
-
-  #deviceEnded(device, screen) {
-    if (screen) this.switchTo("video");
-    else this.#emit("problem", { kind: "error", text: `The ${device} was disconnected.` });
-  }
-
-  #localChanged() {
-    this.#meter.refresh();
-    this.#emit("local", { stream: this.local });
-  }
-
-  /** Connect anew; the session, if there is one, goes on. */
-  async #open() {
-    this.#peer?.close();
-    const { metadata, wants, stereo = false } = this.#options;
-    const { rtcConfiguration, rtpParams } = this.#configuration;
-    const options = {
-      configuration: rtcConfiguration,
-      mode: this.mode,
-      kinds: KINDS[this.modality],
-      local: this.local,
-      rtpParams,
-      stereo,
-      facts: { metadata, wants },
-    };
-    const peer = new Peer(this.#signalling, options, {
-      track: (track) => this.#tracked(track),
-      changed: (state) => this.#changed(state),
-      opened: () => this.#messages.open(peer.channel),
-      closed: () => this.#channelClosed(),
-      message: (text) => this.#messages.receive(text),
-    });
-    this.#peer = peer;
-    return peer.negotiate();
   }
 
   #tracked(track) {
@@ -332,102 +219,19 @@ export class WebRTCClient extends EventTarget {
     this.#emit("track", { track, stream: this.stream });
   }
 
-  #received(message) {
-    if (this.state === "connecting") {
-      this.#early.push(message);
-      return;
-    }
-    if (message.type === "end_stream") {
-      this.#goodbye = `The server ended the conversation: ${message.data}`;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#leave(), GOODBYE);
-    }
-    this.#emit("message", message);
+  #localChanged() {
+    this.#meter.refresh();
+    this.#emit("local", { stream: this.local });
   }
 
-  /** Only the server closes the channel of a connection that is in use. */
-  #channelClosed() {
-    if (this.state === "connected") this.#leave();
+  #deviceEnded(device, screen) {
+    if (screen) this.switchTo("video");
+    else this.#emit("problem", { kind: "error", text: `The ${device} was disconnected.` });
   }
 
-  #leave() {
-    this.#signalling.forget();
-    this.#end("ended", this.#goodbye ?? "The server ended the conversation.", "end_stream");
-  }
-
-  #changed(state) {
-    if (this.#goodbye !== null || this.state !== "connected") return;
-    clearTimeout(this.#timer);
-    if (state === "failed") this.#restore();
-    else if (state === "disconnected") this.#timer = setTimeout(() => this.#restore(), DISCONNECTED);
-  }
-
-  /** The network is back, perhaps another one: the paths of before may lead nowhere. */
-  #online() {
-    if (this.state === "connected") this.restartIce();
-  }
-
-  #restore() {
-    return this.#recover([() => this.#peer.negotiate({ iceRestart: true }), () => this.#open()]);
-  }
-
-  /** Try the ways one after the other, and the last again and again, until it is given up. */
-  async #recover(ways) {
-    const { signal } = this.#abort;
-    if (this.state !== "connected") return false;
-    this.#enter("reconnecting", "The connection was interrupted; it is being restored.");
-    const end = performance.now() + GIVE_UP;
-    try {
-      let pause = PAUSE;
-      let resumed = null;
-      for (let turn = 0; resumed === null; turn++) {
-        if (performance.now() > end) throw new WebRTCError("lost", WORDS.lost);
-        if (turn >= ways.length) await wait(pause, signal);
-        if (turn >= ways.length) pause = Math.min(2 * pause, LONGEST_PAUSE);
-        resumed = await this.#attempt(ways[Math.min(turn, ways.length - 1)]);
-        signal.throwIfAborted();
-      }
-      this.#enter("connected");
-      this.#emit("reconnected", { resumed });
-      return true;
-    } catch (error) {
-      if (!signal.aborted) this.#fail(error);
-      return false;
-    }
-  }
-
-  /** Whether the session was resumed; null if there is no connection. */
-  async #attempt(negotiate) {
-    try {
-      const resumed = await negotiate();
-      return (await this.#peer.connected(PATIENCE)) ? resumed : null;
-    } catch (error) {
-      if (passes(error)) return null;
-      throw error;
-    }
-  }
-
-  #fail(error) {
-    const { code, message } = worded(error);
-    this.#end("failed", message, code);
-  }
-
-  #end(state, text, code) {
-    if (!this.live) return;
-    clearTimeout(this.#timer);
-    this.#abort.abort();
-    this.#signalling.bye();
-    this.#peer?.close();
-    this.#peer = null;
-    this.#messages.close();
-    for (const track of this.stream.getTracks()) this.stream.removeTrack(track);
-    this.#media.close();
-    this.#enter(state, text, code);
-  }
-
-  #enter(state, text = "", code = "") {
-    if (state === this.state && text === this.text) return;
+  #enter(state, text, code) {
     Object.assign(this, { state, text, code });
+    if (!this.live) for (const track of this.stream.getTracks()) this.stream.removeTrack(track);
     this.#emit("state", { state, text, code });
   }
 
@@ -436,28 +240,4 @@ export class WebRTCClient extends EventTarget {
   }
 }
 
-/** An unguessable name. crypto.randomUUID is missing where a page is not secure. */
-function randomId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** Wait; not after the network is back, nor after the end. */
-function wait(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, milliseconds);
-    function done() {
-      clearTimeout(timer);
-      removeEventListener("online", done);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-    addEventListener("online", done);
-    signal.addEventListener("abort", done);
-  });
-}
-
-function worded(error) {
-  if (error instanceof WebRTCError) return error;
-  return new WebRTCError("internal", `This browser's WebRTC failed: ${error.message}`);
-}
+export { WebRTCError } from "./words.js";

@@ -25,7 +25,7 @@ export class LocalMedia {
    * Take the tracks that are given, and ask for those that are missing.
    *
    * @param {string[]} kinds audio, video
-   * @param {object} wish as in `openTracks`; and `given`, a MediaStream
+   * @param {import("./devices.js").Wish & {given?: MediaStream}} wish `given` stays its owner's
    * @param {AbortSignal} signal
    * @throws {WebRTCError}
    */

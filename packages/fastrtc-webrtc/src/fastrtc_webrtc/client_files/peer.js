@@ -5,7 +5,11 @@ import { WebRTCError, WORDS } from "./words.js";
 
 const DIRECTIONS = { "send-receive": "sendrecv", send: "sendonly", receive: "recvonly" };
 
-/** One port for everything, which all servers that know WebRTC can do (RFC 8829, 4.1.1). */
+/**
+ * One port for everything, which all servers that know WebRTC can do (RFC 8829, 4.1.1).
+ *
+ * @type {RTCConfiguration}
+ */
 const SPARING = { bundlePolicy: "max-bundle" };
 
 /** Name of the data channel, which the server looks for. */
@@ -28,6 +32,8 @@ export class Peer {
   #queue = Promise.resolve(); // negotiations, one after the other
   #relayed = false;
   #relayError = "";
+  /** @type {(() => void) | null} ends the waiting for the connection */
+  #giveUp = null;
 
   /**
    * @param {import("./signalling.js").Signalling} signalling
@@ -88,8 +94,6 @@ export class Peer {
       if (this.#closed || connection.connectionState === "connected") settle(!this.#closed);
     });
   }
-
-  #giveUp = null;
 
   /** Why no connection came about. */
   get fault() {
@@ -158,6 +162,7 @@ export class Peer {
     return answer.resumed;
   }
 
+  /** @param {RTCSessionDescriptionInit} offer */
   async #describe({ type, sdp }) {
     const improved = improveOpus(sdp, { stereo: this.#options.stereo });
     try {

@@ -66,7 +66,8 @@ const INSECURE =
   "Browsers give the $ only to pages from https:// or from this very machine " +
   "(http://localhost). Open this page by such an address.";
 
-const REFUSED_SCREEN = "Nothing was chosen to be shared. Start again and choose a screen or window.";
+const REFUSED_SCREEN =
+  "Nothing was chosen to be shared. Start again and choose a screen or window.";
 
 /** What errors of getUserMedia mean (W3C Media Capture and Streams, 10.2); $ is the device. */
 const DEVICE_ERRORS = {

@@ -79,7 +79,7 @@ async function present(answer) {
   Object.assign(document.body.dataset, { mode, modality });
   const names = transports.map((name) => new Option(nameOf(name), name));
   elements.transport.replaceChildren(...names);
-  elements["transport-label"].hidden = transports.length < 2;
+  elements["transport-choice"].hidden = transports.length < 2;
   elements["meter-title"].textContent = mode === "receive" ? "Sound" : "Microphone";
   stage.prepare(mode);
   showConnection();

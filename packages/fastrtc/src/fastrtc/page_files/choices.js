@@ -9,7 +9,8 @@ export class Choices {
   #lists;
   #sends = [];
 
-  /** @param {{microphone: HTMLSelectElement, picture: HTMLSelectElement}} lists in labels */
+  /** @param {{microphone: HTMLSelectElement, picture: HTMLSelectElement}} lists, each
+   *   in an element of its own with its label */
   constructor({ microphone, picture }, chosen) {
     this.#lists = { audio: microphone, video: picture };
     for (const [kind, list] of Object.entries(this.#lists)) {

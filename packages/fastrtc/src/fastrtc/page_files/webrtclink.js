@@ -95,7 +95,10 @@ export class WebRTCLink {
     else if (state === "ended" || state === "failed") {
       this.#close();
       ended(text, state === "failed");
-    } else enter(state, text);
+    } else {
+      if (state === "reconnecting") this.#handlers.log("The connection was interrupted");
+      enter(state, text);
+    }
   }
 
   #connected() {

@@ -1,0 +1,48 @@
+"""Why a WebRTC connection fails, or would fail, in words.
+
+Every check looks at one thing that connections need and returns findings: what was seen, and what
+to do about it. They are made from this machine; what a browser is allowed to do, and what its
+network lets through, the doctor's page in that browser finds out.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from fastrtc_webrtc.doctor.findings import Finding, Level
+from fastrtc_webrtc.doctor.machine import check_addresses, check_udp
+from fastrtc_webrtc.doctor.servers import check_servers, check_stun, check_turn
+from fastrtc_webrtc.doctor.stream import check_connection, check_url, examine_stream
+
+__all__ = [
+    "Finding",
+    "Level",
+    "check_addresses",
+    "check_connection",
+    "check_servers",
+    "check_stun",
+    "check_turn",
+    "check_udp",
+    "check_url",
+    "examine",
+]
+
+
+async def examine(url: str | None, servers: Mapping[str, Any] | None) -> AsyncIterator[Finding]:
+    """Make every check, one after the other.
+
+    Args:
+        url: Of a running stream; None to look at this machine alone.
+        servers: ICE servers to ask, beside those of the stream.
+
+    """
+    yield await check_udp()
+    yield check_addresses()
+    if servers is not None:
+        async for finding in check_servers(servers):
+            yield finding
+    if url is None:
+        return
+    url = url.rstrip("/")
+    yield check_url(url)
+    async for finding in examine_stream(url):
+        yield finding
