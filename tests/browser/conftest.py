@@ -99,9 +99,12 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser(
     require: Callable[[str], str], speech: Path, tone: Path, camera: Path
 ) -> Iterator[Callable[[str], Browser]]:
-    """Give a function that starts a browser which hears ``speech`` or a ``tone``."""
+    """Give a function that starts a browser which hears ``speech`` or a ``tone``.
+
+    With ``screen`` it hears the tone, and shares its screen when it is asked to.
+    """
     chromium = require("chromium")
-    sounds = {"speech": speech, "tone": tone}
+    sounds = {"speech": speech, "tone": tone, "screen": tone}
     with sync_playwright() as playwright, ExitStack() as running:
 
         @cache
@@ -110,6 +113,7 @@ def browser(
                 *FLAGS,
                 f"--use-file-for-fake-audio-capture={sounds[sound]}",
                 f"--use-file-for-fake-video-capture={camera}",
+                *(["--use-fake-ui-for-media-stream"] if sound == "screen" else []),
             ]
             launched = playwright.chromium.launch(executable_path=chromium, args=flags)
             return running.enter_context(launched)
@@ -143,7 +147,7 @@ class Visit:
 def visit(browser: Callable[[str], Browser]) -> Iterator[Callable[..., Visit]]:
     """Give a function that opens a page; its options are those of Playwright's `new_context`.
 
-    The page may use ``devices``, and hears ``speech`` or a ``tone`` in the microphone.
+    The page may use ``devices``, and hears the ``sound`` in the microphone, see `browser`.
     """
     with ExitStack() as contexts:
 

@@ -20,6 +20,7 @@ from fastrtc_core import (
     Stream,
     StreamHandler,
     StreamHandlerBase,
+    VideoFrame,
 )
 from fastrtc_core.handlers import FIRST_ARG, FRAME, LONGEST_IDLE
 from fastrtc_core.testing import MemoryClient, connect, in_virtual_time
@@ -525,3 +526,30 @@ def test_data_of_a_video_emit_is_paced_too() -> None:
 def test_fps_must_be_positive(fps: int) -> None:
     with pytest.raises(ValueError, match=f"not {fps}"):
         Film(fps=fps)
+
+
+@in_virtual_time
+async def test_pictures_that_a_busy_handler_does_not_see_are_not_loaded() -> None:
+    class Lazy:
+        def __init__(self, value: int) -> None:
+            self.value = value
+            self.loaded = False
+
+        async def load(self) -> VideoFrame:
+            self.loaded = True
+            return VideoFrame(np.full((2, 2, 3), self.value, np.uint8))
+
+    seen: list[int] = []
+
+    class Slow(Film):
+        async def video_receive(self, frame: np.ndarray) -> None:
+            seen.append(int(frame[0, 0, 0]))
+            await asyncio.sleep(0.2)
+
+    frames = [Lazy(value) for value in range(30)]
+    async with connect(Stream(Slow, modality="audio-video")) as client:
+        for frame in frames:
+            client.session.push_video(frame)
+            await asyncio.sleep(1 / 30)
+    assert seen == [frame.value for frame in frames if frame.loaded]
+    assert len(seen) == pytest.approx(6, abs=1)

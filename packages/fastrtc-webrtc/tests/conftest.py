@@ -21,6 +21,10 @@ RATE = 48_000
 SETTLING = 5.0
 """Seconds for connections, threads and sockets to go."""
 
+LASTING = ("asyncio_", "fastrtc-worker")
+"""Threads that end when they have had nothing to do for a while: those of the loop's own executor,
+in which the client's aiortc encodes, and those in which a stream's sync code runs."""
+
 
 class Server:
     """A uvicorn that runs in the test's own event loop."""
@@ -94,8 +98,7 @@ class Ends:
 
 
 def _held() -> dict[str, int]:
-    # aiortc encodes what the client sends in the loop's own executor, which lasts with the loop.
-    threads = [one for one in threading.enumerate() if not one.name.startswith("asyncio_")]
+    threads = [one for one in threading.enumerate() if not one.name.startswith(LASTING)]
     return {
         "tasks": len(asyncio.all_tasks()),
         "threads": len(threads),

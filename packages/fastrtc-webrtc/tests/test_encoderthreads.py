@@ -25,8 +25,8 @@ async def test_threads_are_made_when_needed_and_not_more_than_allowed() -> None:
     calls = [threads.submit(go.wait, 10) for _ in range(20)]
     assert threads.threads == 3
     go.set()
-    assert all([await asyncio.wrap_future(call) for call in calls])
     threads.shutdown()
+    assert all(call.result(0) for call in calls)
 
 
 async def test_errors_come_back() -> None:
@@ -39,13 +39,14 @@ async def test_errors_come_back() -> None:
 
 async def test_a_call_that_was_cancelled_before_it_began_is_not_made() -> None:
     threads = EncoderThreads(1)
-    go, made = threading.Event(), []
+    go = threading.Event()
+    made: list[int] = []
     first = threads.submit(go.wait, 10)
     second = threads.submit(made.append, 1)
     assert second.cancel()
     go.set()
-    assert await asyncio.wrap_future(first)
     threads.shutdown()
+    assert first.result(0)
     assert made == []
 
 

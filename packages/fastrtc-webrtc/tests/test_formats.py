@@ -63,9 +63,7 @@ def test_formats_without_a_name_are_left_out(line: str) -> None:
     assert formats("m=video 9 UDP/TLS/RTP/SAVPF 96", line) == []
 
 
-@pytest.mark.parametrize(
-    "number", ["1", "13", "35", "63", "72", "95", "128", "255", "x", "-1", "²"]
-)
+@pytest.mark.parametrize("number", ["1", "13", "35", "63", "72", "95", "128", "255", "x", "-1"])
 def test_payload_types_that_cannot_be_negotiated_are_left_out(number: str) -> None:
     assert formats(f"m=video 9 UDP/TLS/RTP/SAVPF {number}", f"a=rtpmap:{number} VP8/90000") == []
 

@@ -48,7 +48,7 @@ def flashes(client: RTCClient) -> list[Moment]:
     for picture in client.video.pictures:
         is_light = mean_color(picture.pixels)[0] > 128
         if is_light and not was_light:
-            found.append(Moment(picture.time, client.video.wall_time(picture.timestamp)))
+            found.append(Moment(picture.arrived, client.video.wall_time(picture.timestamp)))
         was_light = is_light
     return found
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import av
 import numpy as np
 import pytest
-from av.video.reformatter import Colorspace, ColorRange
+from av.video.reformatter import ColorRange, Colorspace
 
 from fastrtc_webrtc.encoderthreads import EncoderThreads
 from fastrtc_webrtc.pictures import PictureConverter, to_pixels, to_planar

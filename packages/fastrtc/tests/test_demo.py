@@ -11,7 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from fastrtc import demo, talk
+from fastrtc_core import AudioFrame, Stream, VideoFrame
 from fastrtc_core.audio import read_wav, write_wav
+from fastrtc_core.testing import connect
 
 TURN = re.compile(
     r"turn \d   spoke (?P<start>[\d.]+)-(?P<end>[\d.]+) s   pause detected [\d.]+   "
@@ -83,16 +85,49 @@ def test_a_recording_that_cannot_be_read(name: str, words: str, tmp_path: Path) 
     assert words in errors
 
 
-def test_the_page_is_served() -> None:
+@pytest.mark.parametrize("modality", ["audio", "video", "audio-video"])
+def test_the_page_is_served(modality: str) -> None:
     command = [sys.executable, "-W", "error", "-m", "fastrtc.demo", "--port", "0"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as server:
+    with subprocess.Popen(
+        [*command, "--modality", modality], stdout=pipe, stderr=pipe, text=True
+    ) as server:
         try:
             assert server.stdout is not None
             found = re.match(r"Talk to it at (\S+) ", server.stdout.readline())
             assert found is not None
             page = httpx.get(found[1])
+            config = httpx.get(f"{found[1]}webrtc/config").json()
         finally:
             server.terminate()
     assert page.status_code == 200
     assert "<title>" in page.text
+    assert (config["modality"], config["mode"]) == (modality, "send-receive")
+
+
+def test_pictures_need_webrtc(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo.plugins, "names", lambda group: ["websocket"])
+    assert demo.main(["--modality", "video", "--port", "0"]) == 1
+    assert "fastrtc[webrtc]" in capsys.readouterr().err
+
+
+def test_a_mirror() -> None:
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    np.testing.assert_array_equal(demo.mirror(picture)[0, 0], picture[0, 3])
+    np.testing.assert_array_equal(demo.mirror(demo.mirror(picture)), picture)
+
+
+async def test_sound_and_pictures_come_back() -> None:
+    stream = Stream(demo.Echo(), modality="audio-video", mode="send-receive")
+    picture = np.arange(48 * 64 * 3).astype(np.uint8).reshape(48, 64, 3)
+    async with connect(stream) as client:
+        await client.send_video(picture)
+        while not isinstance(shown := await client.receive(), VideoFrame):
+            pass
+        await client.send_audio(np.full((1, 480), 5, np.int16), 24_000)
+        while not isinstance(heard := await client.receive(), AudioFrame):
+            pass
+    np.testing.assert_array_equal(shown.pixels, picture)
+    assert (heard.samples == 5).any()

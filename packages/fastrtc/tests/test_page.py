@@ -7,6 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from fastrtc.page import page_routes
+from fastrtc_core import plugins
 
 FILES = sorted(file.name for file in files("fastrtc").joinpath("page_files").iterdir())
 TYPES = {
@@ -56,7 +57,8 @@ async def test_the_page_is_allowed_nothing_from_elsewhere() -> None:
     assert not re.search(r"unsafe|https?:|\*", policy)
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "microphone=(self)" in answer.headers["permissions-policy"]
+    for device in ("camera", "display-capture", "microphone"):
+        assert f"{device}=(self)" in answer.headers["permissions-policy"]
 
 
 @pytest.mark.parametrize("path", ["", "/voice"])
@@ -68,6 +70,14 @@ async def test_the_page_finds_its_files_below_any_path(path: str) -> None:
         for link in links.links:
             assert (await client.get(str(page.url.join(link)))).status_code == 200, link
     assert not links.inline
+
+
+@pytest.mark.parametrize("path", ["", "/voice"])
+async def test_the_page_is_told_what_is_installed(path: str) -> None:
+    async with browser(path) as client:
+        answer = await client.get(f"{path}/transports.json")
+    assert answer.json() == plugins.names("fastrtc.transports")
+    assert answer.headers["cache-control"] == "no-store"
 
 
 async def test_other_files_are_not_served() -> None:

@@ -1,5 +1,6 @@
 """What is changed in an answer before the client gets it."""
 
+import re
 from typing import Final
 
 from fastrtc_webrtc.offers import Offer
@@ -7,6 +8,7 @@ from fastrtc_webrtc.sdp import MediaLine, join_lines
 from fastrtc_webrtc.sections import Section
 
 _BUNDLE: Final = "a=group:BUNDLE"
+_PAYLOAD_TYPE: Final = re.compile(r"[0-9]{1,3}")
 
 
 def finish_answer(sdp: str, offer: Offer) -> str:
@@ -34,6 +36,9 @@ def finish_answer(sdp: str, offer: Offer) -> str:
 
 def _rejection(section: Section) -> list[str]:
     """Return the answer to a section that is rejected, RFC 3264 section 6."""
-    media = MediaLine(section.media.kind, 0, section.media.profile, section.media.formats)
+    formats = section.media.formats
+    if section.kind in ("audio", "video"):
+        formats = tuple(text for text in formats if _PAYLOAD_TYPE.fullmatch(text)) or ("0",)
+    media = MediaLine(section.kind, 0, section.media.profile, formats)
     lines = [str(media), "c=IN IP4 0.0.0.0", "a=inactive"]
     return lines if section.mid is None else [*lines, f"a=mid:{section.mid}"]

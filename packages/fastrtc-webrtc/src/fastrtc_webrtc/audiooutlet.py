@@ -104,7 +104,7 @@ class AudioOutlet:
         """Take a peer's word for how much of what was sent was lost, 0 to 1."""
         percent = round(100 * share)
         # Up at once and down slowly: redundancy that is there before the loss costs little.
-        self._loss = percent if percent > self._loss else round(0.7 * self._loss + 0.3 * percent)
+        self._loss = max(percent, self._loss - max(1, round(0.3 * (self._loss - percent))))
         for encoder in self._encoders.values():
             encoder.set_packet_loss(self._loss)
 
@@ -147,7 +147,7 @@ class AudioOutlet:
         return self._anchor + self._cut / self._rate
 
     def _begin(self, now: float) -> None:
-        self._anchor = now
+        self._anchor = max(now, self._last_sent + FRAME)  # after the silence that was sent last
         self._cut = 0
         self._starts_talk = True
 

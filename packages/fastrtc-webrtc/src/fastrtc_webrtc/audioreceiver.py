@@ -32,6 +32,7 @@ from fastrtc_webrtc.audiocodecs import OPUS, OPUS_CLOCK, AudioDecoder, make_deco
 from fastrtc_webrtc.jitterbuffer import JitterBuffer, Lost, Packet, Silence
 from fastrtc_webrtc.opuspacket import has_fec, packet_duration
 from fastrtc_webrtc.reception import ReceptionStatistics
+from fastrtc_webrtc.rtpsender import RtpSender
 from fastrtc_webrtc.srtp import MediaPath
 
 logger = logging.getLogger("fastrtc_webrtc")
@@ -43,16 +44,22 @@ REPORT_INTERVAL: Final = 1.0
 """Seconds between receiver reports, varied by half as RFC 3550 section 6.2 wants it."""
 
 
+ROUND_TRIP: Final = 0.1
+"""Seconds that an answer is believed to take before it was measured."""
+
+
 class AudioReceiver:
     """The incoming sound of one peer.
 
     Args:
         path: Where it comes from.
+        sender: Of the same section: it knows the round-trip time.
 
     """
 
-    def __init__(self, path: MediaPath) -> None:
+    def __init__(self, path: MediaPath, sender: RtpSender) -> None:
         self._path = path
+        self._sender = sender
         self._loop = asyncio.get_running_loop()
         self._take: Take | None = None
         self._rate = OPUS_CLOCK
@@ -70,6 +77,7 @@ class AudioReceiver:
         self._timer: asyncio.TimerHandle | None = None
         self._report: asyncio.TimerHandle | None = None
         self._started = False
+        self._stopped = False
         self.corrupt = 0
         """Packets that could not be decoded."""
         # What aiortc's peer connection reads and writes:
@@ -110,7 +118,7 @@ class AudioReceiver:
 
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """Begin to receive: the connection stands."""
-        if self._started:
+        if self._started or self._stopped:
             return
         self._started = True
         self._codecs = {codec.payloadType: codec for codec in parameters.codecs}
@@ -119,6 +127,7 @@ class AudioReceiver:
 
     async def stop(self) -> None:
         """Receive nothing more."""
+        self._stopped = True
         if self._started:
             self._path.dtls._unregister_rtp_receiver(self)
         self._handle_disconnect()
@@ -173,7 +182,13 @@ class AudioReceiver:
         )
         self._asks_again = any(feedback.type == "nack" for feedback in codec.rtcpFeedback)
         self._buffer = JitterBuffer(codec.clockRate)
+        self._measure_round_trip()
         self._reception = ReceptionStatistics(codec.clockRate)
+
+    def _measure_round_trip(self) -> None:
+        """Tell the buffer how long an answer to a NACK takes, if it may ask for one."""
+        if self._asks_again and self._buffer is not None:
+            self._buffer.rtt = ROUND_TRIP if self._sender.rtt is None else self._sender.rtt
 
     def _duration(self, payload: bytes) -> int:
         """Return a payload's length in ticks of the RTP clock; 0 if it is corrupt."""
@@ -249,6 +264,7 @@ class AudioReceiver:
     def _send_report(self) -> None:
         wait = REPORT_INTERVAL * random.uniform(0.5, 1.5)
         self._report = self._loop.call_later(wait, self._send_report)
+        self._measure_round_trip()
         reception, source = self._reception, self._source
         if reception is None or source is None:
             return

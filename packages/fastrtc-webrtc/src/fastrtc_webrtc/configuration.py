@@ -8,8 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer
-from aiortc.rtcconfiguration import RTCIceTransportPolicy
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCIceTransportPolicy
 
 from fastrtc_core.signatures import is_async, unwrapped
 from fastrtc_webrtc.credentials.values import unix_time

@@ -141,6 +141,8 @@ class Connection:
             return
         client, policy = self.client.request.client, self._settings.candidate_policy
         for candidate in candidates:
+            if candidate.mid not in (None, self.offer.mid):  # of another section: all are bundled
+                continue
             self._candidates += 1
             if self._candidates > self._settings.max_candidates:
                 logger.info("session %s: too many candidates", self.client.session_id)

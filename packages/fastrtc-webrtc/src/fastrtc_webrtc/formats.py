@@ -118,14 +118,18 @@ def read_formats(section: Block) -> list[Format]:
         payload_type = int(text) if len(text) <= 3 and _DIGITS.fullmatch(text) else -1
         described = names.get(payload_type) if payload_type in DYNAMIC else None
         if payload_type in static:
-            described = (*static[payload_type], None)
+            name, clock_rate = static[payload_type]
+            described = (name, clock_rate, None)
         if described is not None and payload_type not in formats:
+            name, clock_rate, channels = described
             key = str(payload_type)
             formats[payload_type] = Format(
                 payload_type,
-                *described,
-                _parameters(parameters.get(key, [])),
-                _feedback(feedback.get(key, []) + feedback.get("*", [])),
+                name,
+                clock_rate,
+                channels,
+                parameters=_parameters(parameters.get(key, [])),
+                feedback=_feedback(feedback.get(key, []) + feedback.get("*", [])),
             )
     return list(formats.values())
 
@@ -183,7 +187,9 @@ def _by_payload_type(
     lines: dict[str, list[re.Match[str]]] = {}
     for value in section.all(name):
         if found := pattern.fullmatch(value):
-            lines.setdefault(found[1].lstrip("0") or "0", []).append(found)
+            own = lines.setdefault(found[1].lstrip("0") or "0", [])
+            if len(own) < MOST_DETAILS:
+                own.append(found)
     return lines
 
 

@@ -9,7 +9,7 @@ notes when the peer was heard last.
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
@@ -31,11 +31,17 @@ STUN_TIMEOUT: Final = 2.0
 LOWEST_MEDIA, HIGHEST_MEDIA = 128, 191
 """First byte of RTP and RTCP, RFC 7983 section 7."""
 
+COMPONENT: Final = 1
+"""RTP, and with it everything else, as RTCP is multiplexed: RFC 8445 section 13."""
+
 LAST_STUN: Final = 3
 """Highest first byte of STUN, RFC 7983 section 7."""
 
 RECEIVE_BUFFER: Final = 1 << 20
 """Bytes the system keeps for a socket that is not read for a moment: a key frame fits."""
+
+MOST_UNREAD: Final = 512
+"""Packets that wait to be read; anybody may send some before the connection stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +61,15 @@ class _Protocol(StunProtocol):
     """Tells media from STUN by their first byte, rather than by failing to parse them."""
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
-        if isinstance(data, bytes) and data and data[0] > LAST_STUN:
-            self.receiver.data_received(data, self.local_candidate.component)
-        else:
+        if not isinstance(data, bytes) or not data:
+            return
+        if data[0] > LAST_STUN:
+            self.receiver.data_received(data, COMPONENT)
+            return
+        try:
             super().datagram_received(data, addr)
+        except Exception as error:  # noqa: BLE001 - aioice reads attributes without looking
+            logger.debug("a packet of %d bytes is no STUN: %r", len(data), error)
 
 
 class IceConnection(Connection):
@@ -108,7 +119,8 @@ class IceConnection(Connection):
             and media(data)
         ):
             return
-        super().data_received(data, component)
+        if self._queue.qsize() < MOST_UNREAD:
+            super().data_received(data, component)
 
     def request_received(self, message: Any, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """Take a check of the peer's."""
@@ -122,7 +134,7 @@ class IceConnection(Connection):
             ConnectionError: There is no connection.
 
         """
-        pair = self._nominated.get(1)
+        pair = self._nominated.get(COMPONENT)
         if pair is None:
             raise ConnectionError("Cannot send data, not connected")
         pair.protocol.transport.sendto(data, pair.remote_addr)
@@ -134,8 +146,7 @@ class IceConnection(Connection):
         candidates: list[Candidate] = []
         protocols: list[StunProtocol] = []
         if self._transport_policy == TransportPolicy.ALL:
-            protocols = [p async for p in self._bound(component)]
-            self._protocols += protocols
+            protocols = [protocol async for protocol in self._bound()]
             candidates += self._host_candidates(component, protocols)
         reflexive = [
             server_reflexive_candidate(protocol, self.stun_server)
@@ -147,12 +158,15 @@ class IceConnection(Connection):
         candidates += [candidate for candidate in found if candidate is not None]
         return candidates + relays
 
-    async def _bound(self, component: int) -> Any:
+    async def _bound(self) -> AsyncIterator[StunProtocol]:
         for address in self._addresses():
             try:
-                yield await self._bind(address)
+                protocol = await self._bind(address)
             except OSError as error:
                 logger.info("no ICE candidate on %s: %s", address, error)
+            else:
+                self._protocols.append(protocol)
+                yield protocol
 
     def _addresses(self) -> Sequence[str]:
         chosen = list(self._options.bind) or get_host_addresses(self._use_ipv4, self._use_ipv6)
@@ -227,6 +241,15 @@ class IceLink:
         self.connection = connection
         """The agent that carries data now."""
 
+    @property
+    def last_heard(self) -> float:
+        """When the last packet of the peer came, or a restart began, on the loop's clock."""
+        return max(agent.last_heard for agent in self._agents())
+
+    def _agents(self) -> set[IceConnection]:
+        newest = self._transport._connection
+        return {self.connection, newest} if isinstance(newest, IceConnection) else {self.connection}
+
     async def _receive(self) -> bytes:
         while True:
             connection = self.connection
@@ -255,7 +278,7 @@ class IceLink:
 
     async def close(self) -> None:
         """Close the agents: two of them in a restart."""
-        for connection in {self.connection, self._transport._connection}:
+        for connection in self._agents():
             await connection.close()
 
     def prepare_restart(self) -> IceConnection:
@@ -275,13 +298,24 @@ class IceLink:
         try:
             await fresh.connect()
         except BaseException:
-            self._transport._connection = self.connection
+            self._give_up(fresh)
             await fresh.close()
             raise
         old, self.connection = self.connection, fresh
         # aiortc's monitor waits for the end of the agent: of this one from now on.
         fresh._event_waiter, old._event_waiter = old._event_waiter, None
         await old.close()
+
+    async def abandon_restart(self) -> None:
+        """End a restart that is under way, if there is one: the old agent stays."""
+        for agent in self._agents() - {self.connection}:
+            self._give_up(agent)
+            await agent.close()
+
+    def _give_up(self, fresh: IceConnection) -> None:
+        if self._transport._connection is fresh:  # no newer one has taken its place
+            self._transport.iceGatherer._connection = self.connection
+            self._transport._connection = self.connection
 
 
 def _servers(connection: Connection) -> dict[str, Any]:
@@ -307,7 +341,7 @@ async def _or_none(
     try:
         async with asyncio.timeout(STUN_TIMEOUT):
             candidate, _ = await asking
-    except (OSError, TimeoutError, Exception) as error:  # noqa: BLE001 - aioice has its own errors
-        logger.warning("the STUN server gave no answer: %s", error or type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - aioice has errors of its own
+        logger.warning("the STUN server gave no answer: %s", str(error) or type(error).__name__)
         return None
     return candidate

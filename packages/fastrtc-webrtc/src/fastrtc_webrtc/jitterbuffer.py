@@ -10,14 +10,13 @@ given up.
 
 Silence is not loss. A jump of the timestamp that no missing packet explains is given out as
 `Silence`: the sender had nothing to say (DTX). When nothing comes at all, nothing is made up for
-`STALL` seconds; then silence is given out as time passes, for `MAX_SILENCE` seconds, so that a
-detector of pauses hears that the sender has stopped.
+`STALL` seconds; then silence is given out as time passes, for `MAX_SILENCE` seconds: a detector of
+pauses hears that the sender has stopped.
 
 A jump of a second or more in the sequence numbers is no hole but another place, where everything
 goes on; backwards, it takes a second packet from there to believe it. How long it was silent
-meanwhile is taken from the clock then, as numbers do not tell.
-
-The buffer is pure: `now` is an argument, in seconds on any monotonic clock.
+meanwhile is taken from the clock then, as numbers do not tell. Pure: `now`, in seconds on any
+monotonic clock, is an argument.
 """
 
 from collections import deque
@@ -47,7 +46,6 @@ class Packet:
     """Unwrapped too: its lower 32 bits are the header's."""
 
     payload: bytes
-
     duration: int
     """In ticks of the RTP clock, like all durations here."""
 
@@ -109,8 +107,7 @@ class JitterBuffer:
         self._most = round(MAX_SILENCE * clock_rate)
         self._holes = Holes(self._behind)
         self._held: dict[int, Packet] = {}
-        # At most 2 * window at a time, so only one who never pops loses something
-        self._ready: deque[Item] = deque(maxlen=8 * self._window)
+        self._ready: deque[Item] = deque(maxlen=8 * self._window)  # 2 at most if it is popped
         self._stray: tuple[Packet, float] | None = None  # from long ago, and when it came
         self._begun = False
         self._first = 0
@@ -120,8 +117,7 @@ class JitterBuffer:
         self._duration = self._packet  # of the last one given out
         self._heard: float | None = None  # when the last packet came that was of use
         self._filled = 0  # ticks of silence since the last packet was given out
-        self._credit = 0.0  # ticks that may be made up
-        self._credited = -inf
+        self._credit, self._credited = 0.0, -inf  # ticks that may be made up, and as of when
 
     @property
     def held(self) -> int:
@@ -166,7 +162,8 @@ class JitterBuffer:
             self._begin(packet, now)
         ahead = unwrapped(sequence, self._next, SEQUENCE_BITS) - self._next
         if ahead >= self._window:
-            self._begin_anew(packet, now)
+            self.reset(now)
+            self._begin(packet, now)
         elif ahead < -self._behind:
             self._doubt(packet, now)
             return
@@ -215,10 +212,6 @@ class JitterBuffer:
         self._top = self._next - 1
         self._end += (packet.timestamp - self._end) % (1 << TIMESTAMP_BITS)
 
-    def _begin_anew(self, packet: Packet, now: float) -> None:
-        self.reset(now)
-        self._begin(packet, now)
-
     def _doubt(self, packet: Packet, now: float) -> None:
         """Take a packet from long ago for late, unless the one before agrees with it."""
         self.late += 1
@@ -228,7 +221,8 @@ class JitterBuffer:
         before, came = stray
         if 0 < (packet.sequence - before.sequence) % (1 << SEQUENCE_BITS) < self._window:
             self.late -= 2
-            self._begin_anew(before, came)
+            self.reset(came)
+            self._begin(before, came)
             self._place(before, now)
             self._place(packet, now)
 

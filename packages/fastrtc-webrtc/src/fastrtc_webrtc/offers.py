@@ -124,7 +124,7 @@ def check_offer(
     bundled = [by_mid[mid] for mid in bundle]
     transport = read_transport(session, bundled)
     return Offer(
-        sdp=_write(sections, blocks, bundle, transport),
+        sdp=_write(sections, blocks, transport),
         transport=transport,
         bundle=tuple(bundle),
         sections=tuple(sections),
@@ -233,17 +233,14 @@ def _candidate(line: str, mid: str) -> Candidate | None:
         return None
 
 
-def _write(
-    sections: Sequence[Section],
-    blocks: Sequence[Block],
-    bundle: Sequence[str],
-    transport: TransportFacts,
-) -> str:
-    rejected = [section.shown_mid for section in sections if section.use == "rejected"]
+def _write(sections: Sequence[Section], blocks: Sequence[Block], transport: TransportFacts) -> str:
+    # In the order of the sections, whatever the client's: aiortc has made the transport of the
+    # first section that of all, and would take it down to put another in its place.
+    mids = [section.shown_mid for section in sections]
     lines = ["v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=-", "t=0 0"]
     if transport.ice_lite:
         lines.append("a=ice-lite")
-    lines += [f"a=group:BUNDLE {' '.join([*bundle, *rejected])}", "a=msid-semantic:WMS *"]
+    lines += [f"a=group:BUNDLE {' '.join(mids)}", "a=msid-semantic:WMS *"]
     for section, block in zip(sections, blocks, strict=True):
         if section.use == "rejected":
             lines += stand_in_lines(section.kind, section.shown_mid)

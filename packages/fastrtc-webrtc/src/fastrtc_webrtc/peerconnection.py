@@ -112,7 +112,7 @@ class PeerConnection(RTCPeerConnection):
         self._senders[transceiver] = sender
         transceiver._RTCRtpTransceiver__sender = sender  # type: ignore[attr-defined] # see above
         if kind == "audio":
-            receiver = AudioReceiver(path)
+            receiver = AudioReceiver(path, sender)
             self._receivers[transceiver] = receiver
             transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]
         transceiver.receiver._set_rtcp_ssrc(sender._ssrc)
@@ -172,7 +172,7 @@ class PeerConnection(RTCPeerConnection):
     @property
     def last_heard(self) -> float:
         """When the last packet of the peer came, on the event loop's clock."""
-        return max((link.connection.last_heard for link in self.links), default=0.0)
+        return max((link.last_heard for link in self.links), default=0.0)
 
     async def prepare_restart(self, ufrag: str, pwd: str) -> list[tuple[IceLink, IceConnection]]:
         """Have the next answer describe new ICE agents, to be connected by `IceLink`.
@@ -184,6 +184,7 @@ class PeerConnection(RTCPeerConnection):
         """
         prepared = []
         for link in self.links:
+            await link.abandon_restart()  # a newer one takes its place
             fresh = link.prepare_restart()
             fresh.remote_username, fresh.remote_password = ufrag, pwd
             await fresh.gather_candidates()
@@ -194,6 +195,8 @@ class PeerConnection(RTCPeerConnection):
         """Close the connection, within `CLOSE_TIMEOUT`."""
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
+                for link in self.links:
+                    await link.abandon_restart()  # aiortc waits for the end of the agent it knows
                 await self.close()
         except TimeoutError:
             logger.warning("a peer connection took more than %g s to close", CLOSE_TIMEOUT)

@@ -142,7 +142,7 @@ class RtpSender:
 
     async def send(self, parameters: RTCRtpSendParameters) -> None:
         """Begin to send: the connection stands."""
-        if self._started:
+        if self._started or self._stopped:
             return
         self._started = True
         codec = parameters.codecs[0]
@@ -162,9 +162,11 @@ class RtpSender:
 
     async def stop(self) -> None:
         """Say goodbye and send nothing more."""
-        if not self._started or self._stopped:
+        if self._stopped:
             return
         self._stopped = True
+        if not self._started:
+            return
         if self._report is not None:
             self._report.cancel()
         self._path.dtls._unregister_rtp_sender(self)

@@ -153,6 +153,11 @@ class Signalling:
         return connection
 
     @property
+    def live(self) -> int:
+        """Connections at this moment, those that are being opened or closed included."""
+        return len(self._connections)
+
+    @property
     def newest(self) -> str | None:
         """Id of the newest session that is no viewer's."""
         own = [id for id, live in self._connections.items() if live.client.handler is None]

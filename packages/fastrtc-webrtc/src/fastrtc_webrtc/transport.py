@@ -20,6 +20,7 @@ from fastrtc_core import (
 from fastrtc_core.messages import JSON
 from fastrtc_webrtc.candidates import client_address
 from fastrtc_webrtc.connection import TRANSPORT
+from fastrtc_webrtc.libopus import libopus
 from fastrtc_webrtc.protocol import (
     SUCCESS,
     CandidateRequest,
@@ -55,6 +56,7 @@ class WebRTCTransport:
     Raises:
         TypeError: The settings are no `WebRTCSettings`.
         ValueError: The stream's RTC configurations or RTP parameters can't be used.
+        ImportError: There is no libopus.
 
     """
 
@@ -62,6 +64,8 @@ class WebRTCTransport:
         settings = stream.transport_settings.get(TRANSPORT, WebRTCSettings())
         if not isinstance(settings, WebRTCSettings):
             raise TypeError(f"the settings of webrtc are WebRTCSettings(...), not {settings!r}")
+        if stream.modality != "video":
+            libopus()  # a missing library shows now, and not when the first client speaks
         self.stream: Final = stream
         self.signalling: Final = Signalling(stream, settings)
 

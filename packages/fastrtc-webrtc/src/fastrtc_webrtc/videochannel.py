@@ -177,12 +177,17 @@ class VideoChannel:
 
     def close(self) -> None:
         """End; what is being encoded goes nowhere."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_wanting()
         job, self._job, self._next = self._job, None, None
         if job is not None:
             job.cancel()
         self._work.release(self._encoder)
+
+    def _stop_wanting(self) -> None:
+        self._key_wanted = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _lose_patience(self) -> None:
         self._timer = None
@@ -224,8 +229,8 @@ class VideoChannel:
         counters.encoded += 1
         if key:
             counters.key_frames += 1
-            self._key_wanted = False
             self._last_key = self._work.loop.time()
+            self._stop_wanting()
         frame = EncodedFrame(tuple(payloads), self._timestamp, key)
         for sink, begun in tuple(self._begun.items()):
             if begun or key:

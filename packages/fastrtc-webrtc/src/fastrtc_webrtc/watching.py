@@ -36,9 +36,10 @@ class WatchHandler(StreamHandlerBase):
 
     async def run_session(self, session: Session) -> None:
         """Pass on what the watched session has beside its media, until it ends."""
-        watched = await asyncio.shield(self._watched)
-        async for outputs in watched.outputs.listen():
-            await session.dispatch(Output(additional=outputs))
+        await asyncio.wait([self._watched])
+        if not self._watched.cancelled():  # as it is if the session never begins
+            async for outputs in self._watched.result().outputs.listen():
+                await session.dispatch(Output(additional=outputs))
         session.close(CloseReason.HANDLER, ENDED)
 
 

@@ -44,6 +44,8 @@ export class Call {
   #signalling;
   /** @type {Peer | null} */
   #peer = null;
+  /** @type {Peer[]} replaced, but not closed: for the server, that would be the end */
+  #replaced = [];
   #timer = 0;
   /** @type {string | null} */
   #goodbye = null;
@@ -158,7 +160,7 @@ export class Call {
   /** Connect anew; the session, if there is one, goes on. */
   async #open() {
     this.signal.throwIfAborted();
-    this.#peer?.close();
+    if (this.#peer) this.#replaced.push(this.#peer.retire());
     const { metadata, wants, stereo = false } = this.#options;
     const { rtcConfiguration: configuration, rtpParams } = this.configuration;
     const { mode, kinds } = this;
@@ -173,7 +175,9 @@ export class Call {
       message: (text) => this.messages.receive(text),
     });
     this.#peer = peer;
-    return peer.negotiate();
+    const resumed = await peer.negotiate();
+    for (const old of this.#replaced.splice(0)) old.close();
+    return resumed;
   }
 
   #received(message) {
@@ -240,7 +244,7 @@ export class Call {
     clearTimeout(this.#timer);
     this.#abort.abort();
     this.#signalling.bye();
-    this.#peer?.close();
+    for (const peer of [...this.#replaced.splice(0), this.#peer]) peer?.close();
     this.messages.close();
     this.#media.close();
     this.#enter(state, text, code);

@@ -16,7 +16,7 @@ const SPARING = { bundlePolicy: "max-bundle" };
 const CHANNEL = "text";
 
 /**
- * Handlers, all required; none is called once the peer is closed:
+ * Handlers, all required; none is called once the peer is retired or closed:
  *   track(MediaStreamTrack)   from the server
  *   changed(state)            of the connection, an RTCPeerConnectionState
  *   opened(), closed()        the data channel
@@ -112,10 +112,15 @@ export class Peer {
       .find(({ track }) => track?.kind === kind);
   }
 
-  close() {
+  /** Call no handler any more. */
+  retire() {
     this.#closed = true;
     this.#giveUp?.();
-    this.connection.close();
+    return this;
+  }
+
+  close() {
+    this.retire().connection.close();
   }
 
   #listen() {

@@ -88,8 +88,6 @@ class RTCClient:
         self.arrivals: Final[Feed[object]] = Feed()
         """All that comes, in order: `Sound`, `Picture` and `Received`."""
         self.messages: Final[Feed[Received]] = Feed()
-        self.microphone: Final = Microphone()
-        self.camera: Final = Camera()
         self._changed = asyncio.Event()
         self._stopped: Impaired | None = None
         self._begin()
@@ -101,6 +99,9 @@ class RTCClient:
         self.pc.on("track", self._begin_track)
         self.messages.resume()
         self.arrivals.resume()
+        # A peer connection that closes ends its tracks for good.
+        self.microphone = Microphone()
+        self.camera = Camera()
         self.taps: dict[str, Tap] = {}
         self.channel: RTCDataChannel | None = None
         self._add_media("audio", self.options.audio, self.microphone)
@@ -210,7 +211,7 @@ class RTCClient:
     async def come_back(self) -> None:
         """Connect to the same session by a new peer connection, as a page does that was lost.
 
-        What comes is found in new taps.
+        The client then has another microphone, camera and taps.
         """
         self._begin()
         await self.connect()

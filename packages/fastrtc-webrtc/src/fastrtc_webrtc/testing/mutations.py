@@ -119,7 +119,7 @@ def load_candidates(path: Path) -> list[tuple[str, str]]:
 
 def mutations(text: str, *, seed: int, count: int) -> Iterator[str]:
     """Yield a text with one to `MOST_FAULTS` faults in it, again and again."""
-    random = Random(seed)  # noqa: S311 - nothing is secret here
+    random = Random(seed)
     for _ in range(count):
         yield mutate(text, random)
 

@@ -26,7 +26,8 @@ from fastrtc_webrtc.testing.feed import Feed
 CYCLE: Final = 1 << 32
 """RTP timestamps begin again there."""
 
-VIDEO_RATE: Final = 90_000
+MAX_DECODING: Final = 256
+"""Pictures whose arrival is remembered until they are decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,11 @@ class Picture:
     """A picture that came."""
 
     time: float
-    """When it was decoded, on the event loop's clock."""
+    """When it was decoded, on the event loop's clock; aiortc waits for the next one's first packet
+    before it does that."""
+
+    arrived: float
+    """When the last of its packets came."""
 
     timestamp: int
     """Its RTP timestamp, in ticks of 90 kHz."""
@@ -103,6 +108,7 @@ class Tap:
         self._transceiver = transceiver
         self._arrivals = arrivals
         self._decoders: dict[int, Decoder] = {}
+        self._arrived: dict[int, float] = {}
         self._loop = asyncio.get_running_loop()
         receiver = transceiver.receiver
         self._handle_rtp = receiver._handle_rtp_packet
@@ -187,7 +193,14 @@ class Tap:
             for sound in self._sound(arrival, self._decoders):
                 self.sounds.put(sound)
                 self._arrivals.put(sound)
+        else:
+            self._note_arrival(arrival)
         await self._handle_rtp(packet, arrival_time_ms)
+
+    def _note_arrival(self, packet: Packet) -> None:
+        self._arrived[packet.timestamp] = packet.time
+        if len(self._arrived) > MAX_DECODING:
+            del self._arrived[next(iter(self._arrived))]
 
     async def _take_report(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpSrPacket):
@@ -204,7 +217,8 @@ class Tap:
         now = self._loop.time()
         if isinstance(frame, VideoFrame):
             pixels = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-            picture = Picture(now, timestamp, pixels)
+            arrived = self._arrived.get(timestamp, now)
+            picture = Picture(now, arrived, timestamp, pixels)
             self.pictures.put(picture)
             self._arrivals.put(picture)
         elif isinstance(frame, AudioFrame):

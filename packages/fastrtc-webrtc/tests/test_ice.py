@@ -1,0 +1,529 @@
+"""Agents of both ends in one process, on the loopback address."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from typing import Any
+
+import aioice
+import pytest
+from aioice.ice import get_host_addresses
+from aiortc import RTCIceGatherer, RTCIceTransport
+
+from fastrtc_webrtc import ice
+from fastrtc_webrtc.candidates import parse_candidate
+from fastrtc_webrtc.ice import IceConnection, IceLink, IceOptions
+
+LOCAL = "127.0.0.1"
+ON_LOOPBACK = IceOptions(bind=(LOCAL,))
+
+
+@asynccontextmanager
+async def gathered(options: IceOptions = ON_LOOPBACK, **arguments: Any) -> AsyncIterator[Any]:
+    connection = IceConnection(options, **arguments)
+    try:
+        await connection.gather_candidates()
+        yield connection
+    finally:
+        await connection.close()
+
+
+def hosts(connection: IceConnection) -> list[str]:
+    return [candidate.host for candidate in connection.local_candidates]
+
+
+def tell(one: aioice.Connection, other: aioice.Connection) -> None:
+    """Tell an agent the credentials of another."""
+    one.remote_username, one.remote_password = other.local_username, other.local_password
+
+
+async def introduce(one: aioice.Connection, other: aioice.Connection) -> None:
+    """Tell two agents of each other; they have gathered."""
+    tell(one, other)
+    tell(other, one)
+    for candidate in other.local_candidates:
+        await one.add_remote_candidate(candidate)
+    for candidate in one.local_candidates:
+        await other.add_remote_candidate(candidate)
+
+
+class Client(IceConnection):
+    """The other end: controlling, as the side that offers is."""
+
+    def __init__(self) -> None:
+        super().__init__(ON_LOOPBACK)
+        self.ice_controlling = True
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    client = Client()
+    await client.gather_candidates()
+    yield client
+    await client.close()
+
+
+# Addresses and ports
+
+
+async def test_all_addresses_of_the_machine() -> None:
+    async with gathered(IceOptions()) as connection:
+        expected = get_host_addresses(use_ipv4=True, use_ipv6=True) or [LOCAL, "::1"]
+        assert set(hosts(connection)) <= set(expected)
+        if get_host_addresses(use_ipv4=True, use_ipv6=True):
+            assert not any(host in ("127.0.0.1", "::1") for host in hosts(connection))
+
+
+async def test_loopback_for_clients_on_this_machine() -> None:
+    async with gathered(IceOptions(loopback=True)) as connection:
+        assert LOCAL in hosts(connection)
+
+
+async def test_loopback_beside_chosen_addresses() -> None:
+    async with gathered(IceOptions(bind=(LOCAL,), loopback=True)) as connection:
+        assert hosts(connection).count(LOCAL) == 1
+
+
+async def test_no_interface_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "get_host_addresses", lambda *_: [])
+    async with gathered(IceOptions()) as connection:
+        assert LOCAL in hosts(connection)
+
+
+async def test_an_address_of_another_machine(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="fastrtc_webrtc")
+    async with gathered(IceOptions(bind=("192.0.2.1", LOCAL))) as connection:
+        assert hosts(connection) == [LOCAL]
+    assert "no ICE candidate on 192.0.2.1" in caplog.text
+
+
+@pytest.fixture
+def ports() -> Iterator[tuple[int, int]]:
+    """Two neighbouring ports that are free."""
+    for first in range(40_000, 60_000, 2):
+        try:
+            for port in (first, first + 1):
+                with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+                    probe.bind((LOCAL, port))
+        except OSError:
+            continue
+        yield first, first + 1
+        return
+
+
+async def test_a_port_range(ports: tuple[int, int], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="fastrtc_webrtc")
+    options = IceOptions(bind=(LOCAL,), ports=ports)
+    async with gathered(options) as one, gathered(options) as other:
+        used = [c.port for agent in (one, other) for c in agent.local_candidates]
+        assert sorted(used) == list(ports)
+        async with gathered(options) as third:
+            assert hosts(third) == []
+            assert "no ICE candidate on 127.0.0.1" in caplog.text
+    async with gathered(options) as later:
+        assert later.local_candidates[0].port in ports
+
+
+ANNOUNCED = ("203.0.113.7", "198.51.100.1", "2001:db8::7")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("10.0.0.2", ["203.0.113.7", "198.51.100.1"]),
+        ("fd00::2", ["2001:db8::7"]),
+        ("127.0.0.1", ["127.0.0.1"]),
+        ("::1", ["::1"]),
+    ],
+)
+async def test_announced_addresses(host: str, expected: list[str]) -> None:
+    connection = IceConnection(IceOptions(announced=ANNOUNCED))
+    assert list(connection._announced_for(host)) == expected
+
+
+async def test_no_announced_address_of_a_kind() -> None:
+    connection = IceConnection(IceOptions(announced=("203.0.113.7",)))
+    assert list(connection._announced_for("fd00::2")) == ["fd00::2"]
+
+
+async def test_announced_addresses_lead_to_the_machine_s_own_port() -> None:
+    own = get_host_addresses(use_ipv4=True, use_ipv6=False)
+    if not own:
+        pytest.skip("this machine has no address but the loopback one")
+    options = IceOptions(bind=(own[0],), announced=("203.0.113.7",))
+    async with gathered(options) as connection:
+        assert hosts(connection) == ["203.0.113.7"]
+        [protocol] = connection._protocols
+        bound = protocol.transport.get_extra_info("sockname")
+        assert bound == (own[0], connection.local_candidates[0].port)
+
+
+async def test_gathering_that_is_cut_short_leaves_no_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connection = IceConnection(IceOptions(bind=(LOCAL, "::1")))
+    bind = connection._bind
+
+    async def hang_at_the_second(address: str) -> Any:
+        if address != LOCAL:
+            await asyncio.Event().wait()
+        return await bind(address)
+
+    monkeypatch.setattr(connection, "_bind", hang_at_the_second)
+    async with asyncio.TaskGroup() as tasks:
+        gathering = tasks.create_task(connection.gather_candidates())
+        while not connection._protocols:
+            await asyncio.sleep(0)
+        gathering.cancel()
+    [protocol] = connection._protocols
+    await connection.close()
+    assert protocol.transport.is_closing()
+
+
+# STUN servers
+
+
+@pytest.fixture
+def silent_server() -> Iterator[tuple[str, int]]:
+    """A UDP port at which nobody answers."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as server:
+        server.bind((LOCAL, 0))
+        yield server.getsockname()
+
+
+async def test_a_stun_server_that_does_not_answer(
+    silent_server: tuple[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(ice, "STUN_TIMEOUT", 0.2)
+    monkeypatch.setattr(ice, "_is_public_route", lambda _: True)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with gathered(stun_server=silent_server) as connection:
+        assert 0.2 <= loop.time() - began < 1.5
+        assert [candidate.type for candidate in connection.local_candidates] == ["host"]
+        assert not connection._protocols[0].transactions
+    assert "the STUN server gave no answer: TimeoutError" in caplog.text
+
+
+async def test_no_stun_server_is_asked_from_the_loopback_address(
+    silent_server: tuple[str, int],
+) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with gathered(stun_server=silent_server):
+        assert loop.time() - began < ice.STUN_TIMEOUT / 2
+
+
+async def test_what_a_stun_server_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ice, "_is_public_route", lambda _: True)
+    async with gathered() as server:
+        # An agent answers checks as a server does, but for the password.
+        monkeypatch.setattr(server, "request_received", _answer)
+        address = (LOCAL, server.local_candidates[0].port)
+        async with gathered(stun_server=address) as connection:
+            host, reflexive = connection.local_candidates
+            assert (reflexive.type, reflexive.port) == ("srflx", host.port)
+
+
+def _answer(message: Any, addr: tuple[str, int], protocol: Any) -> None:
+    response = aioice.stun.Message(
+        message_method=aioice.stun.Method.BINDING,
+        message_class=aioice.stun.Class.RESPONSE,
+        transaction_id=message.transaction_id,
+    )
+    response.attributes["XOR-MAPPED-ADDRESS"] = addr
+    protocol.send_stun(response, addr)
+
+
+async def test_only_relays(silent_server: tuple[str, int]) -> None:
+    relay = aioice.TransportPolicy.RELAY
+    async with gathered(transport_policy=relay, stun_server=silent_server) as connection:
+        assert connection.local_candidates == []
+
+
+# Data
+
+
+async def test_data(client: Client) -> None:
+    async with gathered() as server:
+        with pytest.raises(ConnectionError):
+            server.send_now(b"\x90early")
+        await introduce(server, client)
+        await asyncio.gather(server.connect(), client.connect())
+        server.send_now(b"\x90to the client")
+        assert await client.recv() == b"\x90to the client"
+        heard = server.last_heard
+        await client.send(b"\x14dtls")
+        assert await server.recv() == b"\x14dtls"
+        assert server.last_heard > heard
+    with pytest.raises(ConnectionError):
+        server.send_now(b"\x90late")
+
+
+async def test_media_come_at_once(client: Client) -> None:
+    async with gathered() as server:
+        await introduce(server, client)
+        await asyncio.gather(server.connect(), client.connect())
+        taken: list[bytes] = []
+
+        def take(packet: bytes) -> bool:
+            taken.append(packet)
+            return packet != b"\x80for aiortc"
+
+        server.media = take
+        for packet in (b"\x80a", b"\x80for aiortc", b"\xbfb", b"\x14dtls", b"\xc0other"):
+            await client.send(packet)
+        assert await server.recv() == b"\x80for aiortc"
+        assert await server.recv() == b"\x14dtls"
+        assert await server.recv() == b"\xc0other"
+        assert taken == [b"\x80a", b"\x80for aiortc", b"\xbfb"]
+
+
+GARBAGE = [
+    b"",
+    b"\x00",
+    b"\x03" * 40,
+    bytes.fromhex("0001 0008 2112a442 000000000000000000000000 0024 0001 00 000000"),
+    bytes.fromhex("0001 0004 2112a442 000000000000000000000000 0020 0000"),
+    bytes.fromhex("0001 0008 2112a442 000000000000000000000000 0009 0001 00 000000"),
+    bytes.fromhex("0101 0008 2112a442 000000000000000000000000 0020 0002 0003 0000"),
+]
+
+
+async def test_packets_that_mean_nothing(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    failures: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    async with gathered() as server:
+        await introduce(server, client)
+        await asyncio.gather(server.connect(), client.connect())
+        address = (LOCAL, server.local_candidates[0].port)
+        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as stranger:
+            for packet in GARBAGE:
+                stranger.sendto(packet, address)
+        await client.send(b"\x14last")
+        while (data := await server.recv()) != b"\x14last":
+            assert data  # aiortc looks at the first byte without asking
+    assert failures == []
+
+
+async def test_packets_that_nobody_reads() -> None:
+    async with gathered() as server:
+        for _ in range(2000):
+            server.data_received(b"\x14", 1)
+        assert server._queue.qsize() == ice.MOST_UNREAD
+
+
+async def test_a_check_is_a_sign_of_life(client: Client) -> None:
+    async with gathered() as server:
+        before = server.last_heard
+        await introduce(server, client)
+        await asyncio.gather(server.connect(), client.connect())
+        assert server.last_heard > before
+
+
+# Restarts
+
+
+class Call:
+    """A server's agent inside of aiortc's transport, and a client that can restart."""
+
+    def __init__(self, client: Client) -> None:
+        self.transport = RTCIceTransport(RTCIceGatherer([]))
+        self.link = IceLink(self.transport, ON_LOOPBACK)
+        self.client = client
+
+    async def begin(self) -> None:
+        await self.transport.iceGatherer.gather()
+        await introduce(self.link.connection, self.client)
+        remote = self.transport.iceGatherer.getLocalParameters()
+        remote.usernameFragment = self.client.local_username
+        remote.password = self.client.local_password
+        await asyncio.gather(self.transport.start(remote), self.client.connect())
+        assert self.transport.state == "completed"
+
+    async def works(self, client: aioice.Connection | None = None) -> None:
+        client = client or self.client
+        await client.send(b"\x14there")
+        assert await self.transport._recv() == b"\x14there"
+        await self.transport._send(b"\x14back")
+        assert await client.recv() == b"\x14back"
+
+
+@pytest.fixture
+async def call(client: Client) -> AsyncIterator[Call]:
+    call = Call(client)
+    await call.begin()
+    yield call
+    await call.transport.stop()
+    await call.link.close()
+
+
+async def test_credentials_and_servers_stay(silent_server: tuple[str, int]) -> None:
+    one = aioice.Connection(
+        ice_controlling=False,
+        stun_server=silent_server,
+        turn_server=silent_server,
+        turn_username="user",
+        turn_password="pass",
+        turn_transport="tcp",
+    )
+    other = IceConnection.in_place_of(one, ON_LOOPBACK)
+    assert (other.local_username, other.local_password) == (one.local_username, one.local_password)
+    for again in (other, other.fresh()):
+        assert again.stun_server == again.turn_server == silent_server
+        assert (again.turn_username, again.turn_password) == ("user", "pass")
+        assert again.turn_transport == "tcp"
+    assert other.fresh().local_username != other.local_username
+
+
+async def test_aiortc_uses_the_agent(call: Call) -> None:
+    assert call.transport.role == "controlled"
+    await call.works()
+    call.link.connection.media = lambda data: False
+    [local] = call.transport.iceGatherer.getLocalCandidates()
+    assert local.ip == LOCAL
+
+
+async def test_candidates_of_the_client(client: Client) -> None:
+    call = Call(client)
+    await call.transport.iceGatherer.gather()
+    [own] = client.local_candidates
+    await call.link.add_candidate(parse_candidate(f"candidate:{own.to_sdp()}", "0"))
+    [remote] = call.link.connection.remote_candidates
+    assert (remote.host, remote.port, remote.type) == (own.host, own.port, "host")
+    await call.link.close()
+
+
+async def test_the_old_agent_carries_data_until_the_new_one_is_connected(call: Call) -> None:
+    old = call.link.connection
+    old.media = lambda data: False
+    fresh = call.link.prepare_restart()
+    assert fresh.local_username != old.local_username
+    assert fresh.media == old.media
+    assert fresh.ice_controlling == old.ice_controlling
+    await fresh.gather_candidates()
+    parameters = call.transport.iceGatherer.getLocalParameters()
+    assert parameters.usernameFragment == fresh.local_username
+    again = Client()
+    await again.gather_candidates()
+    await introduce(fresh, again)
+    async with asyncio.TaskGroup() as tasks:
+        restarting = tasks.create_task(call.link.finish_restart(fresh))
+        waiting = tasks.create_task(call.transport._recv())
+        await call.client.send(b"\x14on the old way")
+        assert await waiting == b"\x14on the old way"
+        await call.transport._send(b"\x14and back")
+        assert await call.client.recv() == b"\x14and back"
+        waiting = tasks.create_task(call.transport._recv())  # as DTLS waits for data
+        await again.connect()
+        await restarting
+        await again.send(b"\x14on the new way")
+        assert await waiting == b"\x14on the new way"
+    assert call.link.connection is fresh
+    assert old._closed
+    assert call.transport.state == "completed"
+    await call.works(again)
+    await again.close()
+
+
+async def test_the_transport_notices_the_end_of_the_new_agent(call: Call) -> None:
+    fresh = call.link.prepare_restart()
+    await fresh.gather_candidates()
+    again = Client()
+    await again.gather_candidates()
+    await introduce(fresh, again)
+    await asyncio.gather(call.link.finish_restart(fresh), again.connect())
+    failed = asyncio.Event()
+    call.transport.on("statechange", failed.set)
+    await fresh.close()  # as when consent has expired
+    await failed.wait()
+    assert call.transport.state == "failed"
+    await again.close()
+
+
+async def test_a_restart_that_fails_keeps_the_old_agent(call: Call) -> None:
+    old = call.link.connection
+    fresh = call.link.prepare_restart()
+    await fresh.gather_candidates()
+    tell(fresh, Client())
+    await fresh.add_remote_candidate(None)  # and none before it
+    with pytest.raises(ConnectionError):
+        await call.link.finish_restart(fresh)
+    assert call.link.connection is old
+    assert fresh._closed
+    await call.works()
+    # The next answer describes the agent that is there.
+    parameters = call.transport.iceGatherer.getLocalParameters()
+    assert parameters.usernameFragment == old.local_username
+
+
+async def test_a_restart_that_fails_after_a_newer_one_began(call: Call) -> None:
+    first = call.link.prepare_restart()
+    await first.gather_candidates()
+    tell(first, Client())
+    second = call.link.prepare_restart()
+    await second.gather_candidates()
+    again = Client()
+    await again.gather_candidates()
+    await introduce(second, again)
+    await first.add_remote_candidate(None)
+    with pytest.raises(ConnectionError):
+        await call.link.finish_restart(first)
+    parameters = call.transport.iceGatherer.getLocalParameters()
+    assert parameters.usernameFragment == second.local_username
+    await asyncio.gather(call.link.finish_restart(second), again.connect())
+    await call.works(again)
+    await again.close()
+
+
+async def test_a_restart_that_is_abandoned(call: Call) -> None:
+    fresh = call.link.prepare_restart()
+    await fresh.gather_candidates()
+    tell(fresh, Client())
+    async with asyncio.TaskGroup() as tasks:
+        restarting = tasks.create_task(_raises(ConnectionError, call.link.finish_restart(fresh)))
+        await asyncio.sleep(0)
+        await call.link.abandon_restart()
+        await restarting
+    assert fresh._closed
+    await call.works()
+
+
+async def _raises(kind: type[BaseException], work: Any) -> None:
+    with pytest.raises(kind):
+        await work
+
+
+async def test_a_restart_is_a_sign_of_life(call: Call) -> None:
+    before = call.link.last_heard
+    call.link.prepare_restart()
+    assert call.link.last_heard > before
+    await call.link.abandon_restart()
+    assert call.link.last_heard == before
+
+
+@pytest.mark.parametrize("how", ["stopped", "cancelled"])
+async def test_closing_in_the_middle_of_a_restart(leaving_nothing: Any, how: str) -> None:
+    async with leaving_nothing():
+        client = Client()
+        await client.gather_candidates()
+        call = Call(client)
+        await call.begin()
+        fresh = call.link.prepare_restart()
+        await fresh.gather_candidates()
+        tell(fresh, Client())
+        async with asyncio.TaskGroup() as tasks:
+            end = asyncio.CancelledError if how == "cancelled" else ConnectionError
+            restarting = tasks.create_task(_raises(end, call.link.finish_restart(fresh)))
+            await asyncio.sleep(0)
+            if how == "cancelled":
+                restarting.cancel()
+                await restarting
+                await call.works()
+            else:
+                await call.link.abandon_restart()
+        await call.transport.stop()
+        await client.close()
