@@ -154,6 +154,7 @@ def test_a_tone_comes_back(visit: Open, serve: Serve) -> None:
     hz, rms = tone_heard(seen)
     assert hz == pytest.approx(440, abs=6)
     assert rms == pytest.approx(0.283, abs=0.03)
+    seen.wait("!sound.paused && sound.currentTime > 0.5")
     seen.wait("now.summary?.received.audio && now.counts.packetsReceived > 50")
     summary = seen.page.evaluate("fastrtcPage.read().summary")
     assert summary["received"]["audio"]["codec"] == "opus"
@@ -192,6 +193,7 @@ def test_sound_and_pictures(visit: Open, serve: Serve) -> None:
     assert rms == pytest.approx(0.283, abs=0.04)
     assert colours(seen) == [near(RED), near(BLUE)]
     assert seen.read("loudest > 0.2")
+    assert seen.page.evaluate("!remote.paused && !remote.muted && remote.currentTime > 0.3")
     seen.page.get_by_role("button", name="Camera off").click()
     seen.wait("now.pictures.remote")
     black = near((0, 0, 0))
@@ -366,6 +368,7 @@ def test_a_new_connection_keeps_the_session(visit: Open, serve: Serve) -> None:
     assert before == [seen.page.evaluate("fastrtcPage.client.id")]
     assert seen.page.evaluate("fastrtcPage.client.reconnect()") is True
     assert seen.read("counts.reconnections") == 1
+    seen.wait("!sound.paused && sound.currentTime > 0.3")
     assert tone_heard(seen)[0] == pytest.approx(440, abs=6)
     assert [session.id for session in stream.sessions] == before
     assert "the conversation goes on" in seen.page.get_by_role("log").inner_text()

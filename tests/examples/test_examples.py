@@ -28,7 +28,8 @@ def test_every_example_is_listed_and_tested() -> None:
     names = {path.stem for path in EXAMPLES.glob("*.py")}
     listed = (EXAMPLES / "README.md").read_text()
     tested = {"echo", "greeting", "radio", "stream_handler", "async_stream_handler"}
-    assert names == tested | {"custom_routes", "lean_server"}
+    with_pictures = {"mirror", "sunrise", "audio_video"}  # see test_pictures.py
+    assert names == tested | with_pictures | {"custom_routes", "lean_server"}
     assert all(f"`{name}.py`" in listed for name in names)
 
 

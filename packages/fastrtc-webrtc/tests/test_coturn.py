@@ -1,6 +1,7 @@
 """A real coturn, set up as the documentation says, lets in who has our credentials."""
 
 import asyncio
+import os
 import re
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count, islice
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -46,10 +48,16 @@ class Coturn:
         return {**credentials, "iceTransportPolicy": "relay"}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOCAL, 0))
-        return int(probe.getsockname()[1])
+def free_ports() -> Iterator[int]:
+    """Ports that are free for UDP and TCP, and below those that systems give to clients."""
+    for port in count(10_000 + os.getpid() % 20_000):
+        try:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                with socket.socket(type=kind) as probe:
+                    probe.bind((LOCAL, port))
+        except OSError:
+            continue
+        yield port
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def running(require: Callable[[str], str], tmp_path: Path) -> Running:
     def run(
         *arguments: str, until: str = "UDP listener opened on: {host}:{port}"
     ) -> Iterator[Coturn]:
-        server = Coturn(free_port(), free_port())
+        server = Coturn(*islice(free_ports(), 2))
         until = until.format(host=LOCAL, port=server.port, tls_port=server.tls_port)
         command = [program, *arguments, f"--listening-port={server.port}"]
         command += [f"--tls-listening-port={server.tls_port}", "--pidfile=", "--verbose"]

@@ -50,7 +50,7 @@ from fastrtc_core.events import (
     StartedTalking,
 )
 from fastrtc_core.factory import HandlerFactory
-from fastrtc_core.frames import AudioFrame, VideoFrame
+from fastrtc_core.frames import AudioFrame, LazyVideoFrame, VideoFrame
 from fastrtc_core.handlers import (
     AsyncAudioVideoStreamHandler,
     AsyncStreamHandler,
@@ -91,6 +91,7 @@ __all__ = [
     "HandlerFailed",
     "IdInUseError",
     "Interrupted",
+    "LazyVideoFrame",
     "Limits",
     "Message",
     "MissingPackageError",

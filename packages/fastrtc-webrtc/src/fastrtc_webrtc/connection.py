@@ -7,7 +7,7 @@ closes its connection, when nothing was heard of it for the grace period, or whe
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -55,7 +55,7 @@ class Connection:
         client: Who it is.
         wire: The way to it.
         outlets: What it is sent: its own session's, or those of the one it watches.
-        options: Makes its peer connections.
+        options: Says how a peer connection is made at the moment; asked once the client is let in.
         converter: Makes arrays of its pictures.
 
     """
@@ -68,7 +68,7 @@ class Connection:
         client: Client,
         wire: PeerWire,
         outlets: Outlets,
-        options: PeerOptions,
+        options: Callable[[], Awaitable[PeerOptions]],
         converter: PictureConverter,
     ) -> None:
         self.client: Final = client
@@ -211,7 +211,7 @@ class Connection:
 
     async def _open_peer(self, offer: Offer) -> str:
         """Make a peer connection for an offer; it takes the place of an earlier one."""
-        peer = PeerConnection(self._options)
+        peer = PeerConnection(await self._options())
         try:
             answer = await peer.answer(offer)
         except BaseException:

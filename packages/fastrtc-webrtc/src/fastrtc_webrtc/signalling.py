@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 from typing import Final
 
@@ -187,7 +188,6 @@ class Signalling:
     async def _open(
         self, request: ConnectionRequest, offer: Offer, session_id: str | None, watch: str | None
     ) -> tuple[str, Client]:
-        configuration = server_configuration(await self._server_configuration.get())
         session_id = session_id or secrets.token_urlsafe(ID_BYTES)
         self._check_free(session_id)
         source = self._source(watch)
@@ -199,21 +199,13 @@ class Signalling:
             handler=None if source is None else WatchHandler(source.session),
         )
         outlets = self._make_outlets() if source is None else source.outlets
-        options = PeerOptions(
-            ice=self._ice_options(request),
-            clock=outlets.clock,
-            configuration=configuration,
-            sends=source is not None or self._stream.mode != "send",
-            receives=source is None and self._stream.mode != "receive",
-            video_codec=f"video/{codec}" if (codec := self._parameters.codec) else None,
-        )
         connection = Connection(
             stream=self._stream,
             settings=self.settings,
             client=client,
             wire=PeerWire(outlets, channels=_channels(offer), has_messages=offer.has_data),
             outlets=outlets,
-            options=options,
+            options=partial(self._peer_options, request, outlets.clock, watches=source is not None),
             converter=PictureConverter(self.settings.pixel_format, self._threads),
         )
         self._connections[session_id] = connection
@@ -260,6 +252,19 @@ class Signalling:
             )
         audio = audio_outlet(clock, with_video=modality == "audio-video")
         return Outlets(clock, audio, video)
+
+    async def _peer_options(
+        self, request: ConnectionRequest, clock: MediaClock, *, watches: bool
+    ) -> PeerOptions:
+        codec = self._parameters.codec
+        return PeerOptions(
+            ice=self._ice_options(request),
+            clock=clock,
+            configuration=server_configuration(await self._server_configuration.get()),
+            sends=watches or self._stream.mode != "send",
+            receives=not watches and self._stream.mode != "receive",
+            video_codec=None if codec is None else f"video/{codec}",
+        )
 
     def _ice_options(self, request: ConnectionRequest) -> IceOptions:
         settings = self.settings

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _P
     from fastrtc_core import HandlerFailed as HandlerFailed
     from fastrtc_core import IdInUseError as IdInUseError
     from fastrtc_core import Interrupted as Interrupted
+    from fastrtc_core import LazyVideoFrame as LazyVideoFrame
     from fastrtc_core import Limits as Limits
     from fastrtc_core import Message as Message
     from fastrtc_core import MissingPackageError as MissingPackageError
@@ -119,6 +120,7 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
         "HandlerFailed",
         "IdInUseError",
         "Interrupted",
+        "LazyVideoFrame",
         "Limits",
         "Message",
         "MissingPackageError",

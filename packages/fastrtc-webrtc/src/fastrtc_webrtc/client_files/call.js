@@ -87,7 +87,8 @@ export class Call {
   /** Begin, and wait for the connection; false if it is over before. */
   async run() {
     const { signal } = this;
-    addEventListener("pagehide", () => this.close("The page was left."), { signal });
+    const leave = () => this.#end("ended", "The page was left.", "closed", true);
+    addEventListener("pagehide", leave, { signal });
     try {
       await this.#begin();
       addEventListener("online", () => this.#online(), { signal });
@@ -239,15 +240,22 @@ export class Call {
   }
 
   /** Does nothing after the end. */
-  #end(state, text, code) {
+  #end(state, text, code, leaving = false) {
     if (!this.live) return;
     clearTimeout(this.#timer);
     this.#abort.abort();
-    this.#signalling.bye();
-    for (const peer of [...this.#replaced.splice(0), this.#peer]) peer?.close();
+    this.#closePeers(this.#signalling.bye(leaving));
     this.messages.close();
     this.#media.close();
     this.#enter(state, text, code);
+  }
+
+  /** Once the server was told: closed connections are an end to it, too, and goodbyes come late. */
+  async #closePeers(told) {
+    const peers = [...this.#replaced.splice(0), this.#peer].filter(Boolean);
+    for (const peer of peers) peer.retire();
+    await told;
+    for (const peer of peers) peer.close();
   }
 
   #enter(state, text = "", code = "") {

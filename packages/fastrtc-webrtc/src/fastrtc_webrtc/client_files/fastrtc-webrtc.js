@@ -71,6 +71,8 @@ export class WebRTCClient extends EventTarget {
     changed: () => this.#localChanged(),
     ended: (device, screen) => this.#deviceEnded(device, screen),
   });
+  /** @type {Set<HTMLMediaElement>} that play what comes */
+  #elements = new Set();
   #meter = new LevelMeter({ input: this.#media.stream, output: this.stream });
   /** @type {import("./stats.js").Summary | null} */
   #summary = null;
@@ -178,12 +180,14 @@ export class WebRTCClient extends EventTarget {
   }
 
   /**
-   * Play what the server sends in an `<audio>` or `<video>` element, now or as soon as it comes.
+   * Play what the server sends in an `<audio>` or `<video>` element, now and whenever it comes.
    *
    * @param {HTMLMediaElement} element
    */
   async play(element) {
-    if (element.srcObject !== this.stream) element.srcObject = this.stream;
+    this.#elements.add(element);
+    if (!this.stream.active) return; // Chromium stays mute if it is given a stream without tracks
+    element.srcObject = this.stream;
     try {
       await element.play();
     } catch (error) {
@@ -215,6 +219,7 @@ export class WebRTCClient extends EventTarget {
       if (old.kind === track.kind) this.stream.removeTrack(old);
     }
     this.stream.addTrack(track);
+    for (const element of this.#elements) this.play(element);
     this.#meter.refresh();
     this.#emit("track", { track, stream: this.stream });
   }

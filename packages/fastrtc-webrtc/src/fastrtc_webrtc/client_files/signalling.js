@@ -2,8 +2,9 @@
 
 import { WebRTCError, WORDS, refusal } from "./words.js";
 
-/** Milliseconds that a request may take. */
+/** Milliseconds that a request may take, and a goodbye. */
 const PATIENCE = 10_000;
+const BYE_PATIENCE = 1_000;
 
 export class Signalling {
   #base;
@@ -48,12 +49,26 @@ export class Signalling {
     return this.#post({ type: "ice-candidate", webrtc_id: this.#id, candidate });
   }
 
-  /** Tell the server that the session is over. Arrives even while the page is being left. */
-  bye() {
+  /**
+   * Tell the server that the session is over; done when it knows or cannot be told.
+   *
+   * @param {boolean} [leaving] the page is being left
+   */
+  async bye(leaving = false) {
     if (this.#token === null) return;
-    const body = { type: "bye", webrtc_id: this.#id, token: this.#token };
+    const url = new URL("webrtc/offer", this.#base);
+    const body = JSON.stringify({ type: "bye", webrtc_id: this.#id, token: this.#token });
     this.#token = null;
-    navigator.sendBeacon(new URL("webrtc/offer", this.#base), JSON.stringify(body));
+    if (leaving) {
+      navigator.sendBeacon(url, body);
+      return;
+    }
+    const signal = AbortSignal.timeout(BYE_PATIENCE);
+    try {
+      await fetch(url, { method: "POST", body, keepalive: true, signal });
+    } catch {
+      // A server that cannot be reached will miss the client by itself.
+    }
   }
 
   /** The session is over, and the server knows. */

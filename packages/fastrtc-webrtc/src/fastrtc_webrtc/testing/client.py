@@ -6,7 +6,8 @@
         client.send_audio(tone(440, 1.0))
         sound = await client.audio.sounds.next()
 
-It uses the loopback address and no other. `RTCClient.audio` and `RTCClient.video` tell what comes.
+It uses the loopback address and no other, unless `Options.loopback` says so. `RTCClient.audio` and
+`RTCClient.video` tell what comes.
 """
 
 import asyncio
@@ -19,7 +20,6 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from aiortc import (
-    RTCConfiguration,
     RTCDataChannel,
     RTCPeerConnection,
     RTCRtpReceiver,
@@ -27,10 +27,10 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamTrack
-from aiortc.rtcconfiguration import RTCBundlePolicy
 from numpy.typing import NDArray
 
 from fastrtc_core.messages import JSON
+from fastrtc_webrtc.configuration import server_configuration
 from fastrtc_webrtc.testing.feed import Feed
 from fastrtc_webrtc.testing.impairment import Impairment, packet_kind
 from fastrtc_webrtc.testing.link import Impaired, impair
@@ -68,6 +68,12 @@ class Options(SignallingOptions):
     alter: Callable[[str], str] = str
     """Changes the SDP of offers before they are sent; aiortc does not know of it."""
 
+    loopback: bool = True
+    """Whether to use the loopback address and no other, in place of all others."""
+
+    rtc_configuration: object = None
+    """ICE servers, as a page is told them; a relay is of use beyond the loopback address only."""
+
     outgoing: Impairment | None = None
     incoming: Impairment | None = None
     """What happens to packets from the first on."""
@@ -93,8 +99,7 @@ class RTCClient:
         self._begin()
 
     def _begin(self) -> None:
-        configuration = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
-        self.pc = RTCPeerConnection(configuration)
+        self.pc = RTCPeerConnection(server_configuration(self.options.rtc_configuration))
         self.pc.on("connectionstatechange", partial(self._note_state, self.pc))
         self.pc.on("track", self._begin_track)
         self.messages.resume()
@@ -110,7 +115,8 @@ class RTCClient:
             self.channel = self.pc.createDataChannel("text")
             self.channel.on("open", self._changed.set)
             self.channel.on("message", self._take_message)
-        use_loopback(self.pc)
+        if self.options.loopback:
+            use_loopback(self.pc)
 
     def _add_media(self, kind: str, direction: Direction | None, track: MediaStreamTrack) -> None:
         if direction is None:

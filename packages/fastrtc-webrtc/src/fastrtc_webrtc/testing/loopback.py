@@ -15,6 +15,16 @@ from fastrtc_webrtc.testing.link import Outgoing, ice_transports
 
 LOOPBACK: Final = "127.0.0.1"
 
+SERVERS: Final = (
+    "stun_server",
+    "turn_server",
+    "turn_username",
+    "turn_password",
+    "turn_ssl",
+    "turn_transport",
+)
+"""Attributes of an agent of aioice that its constructor takes."""
+
 
 class LoopbackConnection(Connection):
     """An ICE agent that uses the loopback address and no other."""
@@ -31,14 +41,6 @@ class LoopbackConnection(Connection):
             self._local_candidates += await self.get_component_candidates(1, [LOOPBACK])
             self._local_candidates_end = True
 
-    def vanish(self) -> None:
-        """Close the sockets without a word; what is sent later goes nowhere."""
-        if self._query_consent_task is not None:
-            self._query_consent_task.cancel()
-        for protocol in self._protocols:
-            protocol.transport.abort()
-            protocol.transport = Outgoing(protocol.transport, lambda act, data, addr: None)
-
 
 def use_loopback(pc: RTCPeerConnection) -> None:
     """Let a new peer connection, which has its transceivers and channels, use loopback."""
@@ -52,11 +54,14 @@ def use_loopback(pc: RTCPeerConnection) -> None:
 
 
 def vanish(pc: RTCPeerConnection) -> None:
-    """Break a peer connection made by `use_loopback` off: it is silent from now on."""
+    """Break a peer connection off: its sockets are closed without a word, and it is silent."""
     for transport in ice_transports(pc):
         agent = transport._connection
-        if isinstance(agent, LoopbackConnection):
-            agent.vanish()
+        if agent._query_consent_task is not None:
+            agent._query_consent_task.cancel()
+        for protocol in agent._protocols:
+            protocol.transport.abort()
+            protocol.transport = Outgoing(protocol.transport, lambda act, data, addr: None)
 
 
 class IceRestart:
@@ -69,7 +74,7 @@ class IceRestart:
     def __init__(self, pc: RTCPeerConnection) -> None:
         [self._transport] = ice_transports(pc)
         self._old = self._transport._connection
-        self._new = LoopbackConnection(controlling=True)
+        self._new = _fresh(self._old)
 
     async def begin(self) -> None:
         """Make new credentials and a new socket."""
@@ -98,6 +103,14 @@ class IceRestart:
         new._event_waiter, old._event_waiter = old._event_waiter, None
         _use(self._transport, new)
         await old.close()
+
+
+def _fresh(agent: Connection) -> Connection:
+    """Return an agent with credentials of its own that uses the same addresses and servers."""
+    if isinstance(agent, LoopbackConnection):
+        return LoopbackConnection(controlling=True)
+    servers = {name: getattr(agent, name) for name in SERVERS}
+    return Connection(True, transport_policy=agent._transport_policy, **servers)
 
 
 def _use(transport: RTCIceTransport, agent: Connection) -> None:

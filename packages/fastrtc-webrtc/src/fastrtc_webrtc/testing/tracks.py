@@ -102,7 +102,7 @@ class Camera(MediaStreamTrack):
 
     kind = "video"
 
-    def __init__(self, fps: float = 10.0) -> None:
+    def __init__(self, fps: float = 30.0) -> None:
         super().__init__()
         self._period = 1 / fps
         self._queued: deque[NDArray[np.uint8]] = deque(maxlen=MAX_PICTURES)
