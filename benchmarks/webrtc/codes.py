@@ -30,6 +30,12 @@ SHORTEST: Final = 3
 """Windows in a row that make a tone."""
 
 AUDIBLE_DBFS: Final = -35.0
+"""Less is silence to a listener: tones have -12."""
+
+TRACE_DBFS: Final = -50.0
+"""Less is no trace of a packet. After a loss an Opus decoder starts from wrong energies: a tone may
+be 25 dB too soft for 20 ms, though its packet was decoded."""
+
 LONGEST_DELAY: Final = 5.0
 
 _TIMES: Final = np.arange(WINDOW) / RATE
@@ -68,7 +74,7 @@ def heard(recording: Samples) -> list[Tone]:
         return []
     windows = np.lib.stride_tricks.sliding_window_view(recording, WINDOW)[::HOP]
     best = np.argmax(np.abs(windows @ _WAVES), axis=1)
-    loud = np.sqrt(np.mean(np.square(windows, dtype=np.float64), axis=1)) > amplitude(AUDIBLE_DBFS)
+    loud = np.sqrt(np.mean(np.square(windows, dtype=np.float64), axis=1)) > amplitude(TRACE_DBFS)
     numbers = np.where(loud, best, -1)
     edges = np.flatnonzero(np.diff(numbers, prepend=-2, append=-2))
     return [

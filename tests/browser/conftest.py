@@ -10,13 +10,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from fastrtc.serve import Server
-from fastrtc_core import Stream
+from fastrtc_core import AsyncStreamHandler, Stream
 from fastrtc_core.audio import write_wav
 
 FLAGS = [
@@ -38,6 +40,39 @@ PATIENCE = 20.0
 
 RATE = 22050
 """Of espeak-ng's recordings, in Hz."""
+
+HEAR = """async (loud) => {
+  const context = new AudioContext();
+  const tap = new AnalyserNode(context, { fftSize: 8192 });
+  context.createMediaStreamSource(fastrtcPage.client.stream).connect(tap);
+  const wave = new Float32Array(tap.fftSize);
+  const bins = new Float32Array(tap.frequencyBinCount);
+  const level = async (milliseconds) => {
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    tap.getFloatTimeDomainData(wave);
+    return Math.hypot(...wave) / Math.sqrt(wave.length);
+  };
+  for (const end = performance.now() + 10000; performance.now() < end; ) {
+    if ((await level(100)) > loud) break;
+  }
+  const rms = await level(400); // all that is looked at is loud now
+  tap.getFloatFrequencyData(bins);
+  const top = bins.indexOf(Math.max(...bins));
+  const hz = (top * context.sampleRate) / tap.fftSize;
+  await context.close();
+  return [hz, rms];
+}"""
+"""Give frequency and level of what comes over WebRTC, once it is loud."""
+
+LOOK = """(id) => {
+  const video = document.getElementById(id);
+  const [width, height] = [video.videoWidth, video.videoHeight];
+  const context = new OffscreenCanvas(width, height).getContext("2d");
+  context.drawImage(video, 0, 0);
+  return [0.25, 0.75].map((part) =>
+    Array.from(context.getImageData(part * width, height / 2, 1, 1).data).slice(0, 3));
+}"""
+"""Give the colours in the middle of the left and right halves of a video."""
 
 
 @pytest.fixture(scope="session")
@@ -142,6 +177,32 @@ class Visit:
             assert time.monotonic() < end, f"waited {PATIENCE} s for {condition}; {state}"
             self.page.wait_for_timeout(50)  # wait_for_function evaluates text: CSP forbids that
 
+    def start(self) -> None:
+        """Press Start."""
+        self.page.get_by_role("button", name="Start").click()
+
+    def stop(self) -> None:
+        """Press Stop."""
+        self.page.get_by_role("button", name="Stop").click()
+        self.wait("now.state === 'ended'")
+
+    def alert(self) -> str:
+        """Return what the page says went wrong."""
+        return self.page.get_by_role("alert").inner_text()
+
+    def log(self) -> str:
+        """Return the log."""
+        return self.page.get_by_role("log").inner_text()
+
+    def hear(self) -> tuple[float, float]:
+        """Return frequency in Hz and level (rms, 0 to 1) of what comes, once it is loud."""
+        hz, rms = self.page.evaluate(HEAR, 0.1)
+        return hz, rms
+
+    def look(self, video: str = "remote") -> list[tuple[int, int, int]]:
+        """Return the colours of a picture's left and right halves."""
+        return [(red, green, blue) for red, green, blue in self.page.evaluate(LOOK, video)]
+
 
 @pytest.fixture
 def visit(browser: Callable[[str], Browser]) -> Iterator[Callable[..., Visit]]:
@@ -178,6 +239,35 @@ def visit(browser: Callable[[str], Browser]) -> Iterator[Callable[..., Visit]]:
             return seen
 
         yield open_page
+
+
+class Echo(AsyncStreamHandler):
+    """Sends back what it hears."""
+
+    def __init__(self) -> None:
+        super().__init__(input_sample_rate=48_000, output_sample_rate=48_000)
+        self._sound: asyncio.Queue[tuple[int, NDArray[np.int16]]] = asyncio.Queue(16)
+
+    async def receive(self, frame: tuple[int, NDArray[np.int16]]) -> None:
+        await self._sound.put(frame)
+
+    async def emit(self) -> tuple[int, NDArray[np.int16]]:
+        return await self._sound.get()
+
+    def copy(self) -> "Echo":
+        return Echo()
+
+
+@pytest.fixture
+def echo() -> Callable[..., Stream]:
+    """Give a function that makes a stream which sends back what it hears, as it is."""
+    as_it_is = {"echoCancellation": False, "noiseSuppression": False, "autoGainControl": False}
+
+    def make(**options: Any) -> Stream:
+        settings: dict[str, Any] = {"track_constraints": as_it_is, **options}
+        return Stream(Echo(), modality="audio", mode="send-receive", **settings)
+
+    return make
 
 
 @pytest.fixture

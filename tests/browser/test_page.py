@@ -78,14 +78,6 @@ class Silent(AsyncStreamHandler):
         return Silent()
 
 
-def start(seen: "Visit") -> None:
-    seen.page.get_by_role("button", name="Start").click()
-
-
-def alert(seen: "Visit") -> str:
-    return seen.page.get_by_role("alert").inner_text()
-
-
 def watch_reports(seen: "Visit") -> list[float]:
     """Give the list to which the positions are added that the page reports as played."""
     positions: list[float] = []
@@ -124,7 +116,7 @@ def test_a_conversation(visit: Open, demo: Demo) -> None:
     assert seen.page.get_by_role("status").inner_text().startswith("Ready")
     idle = {name: painted(seen, name) for name in ("you", "reply", "speech")}
 
-    start(seen)
+    seen.start()
     seen.wait("now.marks.some(({ kind }) => kind === 'response_finished')")
 
     marks = seen.page.evaluate("fastrtcPage.read().marks.map(({ kind }) => kind)")
@@ -137,7 +129,7 @@ def test_a_conversation(visit: Open, demo: Demo) -> None:
         "pause_detected",
         "response_starting",
     ]
-    entries = seen.page.get_by_role("log").inner_text()
+    entries = seen.log()
     for words in ("You started talking", "Pause detected", "You interrupted", "is finished"):
         assert words in entries
     assert seen.read("counts.clears") == 1
@@ -147,8 +139,7 @@ def test_a_conversation(visit: Open, demo: Demo) -> None:
     for name, before in idle.items():  # labels and marks are fewer than 1000 pixels
         assert painted(seen, name) > before + 3000, name
 
-    seen.page.get_by_role("button", name="Stop").click()
-    seen.wait("now.state === 'ended'")
+    seen.stop()
     assert seen.page.get_by_role("button", name="Start").is_enabled()
     assert seen.faults == []
 
@@ -167,7 +158,7 @@ def test_what_was_cleared_is_not_heard(visit: Open, serve: Serve) -> None:
     )
     seen = visit(serve(stream))
     reports = watch_reports(seen)
-    start(seen)
+    seen.start()
     seen.wait("now.counts.clears === 1 && now.pending === 0")
     position = seen.page.evaluate("fastrtcPage.read().position")
     heard = seen.page.evaluate(
@@ -183,10 +174,9 @@ def test_what_was_cleared_is_not_heard(visit: Open, serve: Serve) -> None:
 def test_start_again_after_stop(visit: Open, serve: Serve) -> None:
     seen = visit(serve(Stream(Silent(), modality="audio", mode="send-receive")))
     for _ in range(3):
-        start(seen)
+        seen.start()
         seen.wait("now.state === 'listening' && now.counts.framesSent > 5")
-        seen.page.get_by_role("button", name="Stop").click()
-        seen.wait("now.state === 'ended'")
+        seen.stop()
     assert seen.faults == []
 
 
@@ -201,7 +191,7 @@ def test_mute(visit: Open, serve: Serve) -> None:
             return Meter()
 
     seen = visit(serve(Stream(Meter(), modality="audio", mode="send-receive")))
-    start(seen)
+    seen.start()
     seen.wait("now.seconds > 1.5")
     assert max(heard) > 500
     mute = seen.page.get_by_role("button", name="Mute")
@@ -216,7 +206,7 @@ def test_mute(visit: Open, serve: Serve) -> None:
 
 def test_under_a_path(visit: Open, serve: Serve) -> None:
     seen = visit(serve(Stream(Silent(), modality="audio", mode="send-receive"), "/voice"))
-    start(seen)
+    seen.start()
     seen.wait("now.state === 'listening'")
     assert seen.faults == []
 
@@ -230,28 +220,28 @@ def test_under_a_path(visit: Open, serve: Serve) -> None:
 )
 def test_server_gone(by: signal.Signals, words: str, visit: Open, demo: Demo) -> None:
     seen = visit(demo.url)
-    start(seen)
+    seen.start()
     seen.wait("now.state === 'listening'")
     demo.end(by)
     seen.wait("now.state === 'failed'")
-    assert words in alert(seen)
+    assert words in seen.alert()
 
-    start(seen)
+    seen.start()
     seen.wait("now.state === 'failed'")
-    assert "cannot be reached" in alert(seen)
+    assert "cannot be reached" in seen.alert()
 
 
 def test_refused_by_the_limit(visit: Open, serve: Serve) -> None:
     url = serve(Stream(Silent(), modality="audio", mode="send-receive", concurrency_limit=1))
     first, second = visit(url), visit(url)
-    start(first)
+    first.start()
     first.wait("now.state === 'listening'")
-    start(second)
+    second.start()
     second.wait("now.state === 'failed'")
-    assert "The server is full: 1 person is connected" in alert(second)
+    assert "The server is full: 1 person is connected" in second.alert()
 
-    first.page.get_by_role("button", name="Stop").click()
-    start(second)
+    first.stop()
+    second.start()
     second.wait("now.state === 'listening'")
     assert first.faults == second.faults == []
 
@@ -259,24 +249,24 @@ def test_refused_by_the_limit(visit: Open, serve: Serve) -> None:
 def test_microphone_refused(visit: Open, serve: Serve) -> None:
     url = serve(Stream(Silent(), modality="audio", mode="send-receive"))
     seen = visit(url, devices=[])
-    start(seen)
+    seen.start()
     seen.wait("now.state === 'failed'")
-    assert "The microphone was refused" in alert(seen)
+    assert "The microphone was refused" in seen.alert()
     assert seen.faults == []
 
 
 def test_insecure_page(visit: Open, serve: Serve) -> None:
     url = serve(Stream(Silent(), modality="audio", mode="send-receive"))
     seen = visit(url.replace("127.0.0.1", "voice.test"), devices=[])
-    start(seen)
+    seen.start()
     seen.wait("now.state === 'failed'")
-    assert "only to pages from https://" in alert(seen)
+    assert "only to pages from https://" in seen.alert()
 
 
 def test_time_limit(visit: Open, serve: Serve) -> None:
     url = serve(Stream(Silent(), modality="audio", mode="send-receive", time_limit=0.5))
     seen = visit(url)
-    start(seen)
+    seen.start()
     seen.wait("now.state === 'ended'")
     assert "The server ended the conversation" in str(seen.read("text"))
 
@@ -286,9 +276,9 @@ def test_failing_reply(visit: Open, serve: Serve) -> None:
         raise LookupError
 
     seen = visit(serve(Stream(ReplyOnPause(fail), modality="audio", mode="send-receive")))
-    start(seen)
+    seen.start()
     seen.wait("now.entries.some(({ kind }) => kind === 'error') && now.state === 'listening'")
-    assert "LookupError" in seen.page.get_by_role("log").inner_text()
+    assert "LookupError" in seen.log()
     seen.wait("now.marks.filter(({ kind }) => kind === 'pause_detected').length > 1")
     assert seen.faults == []
 

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -138,6 +139,82 @@ def test_ctrl_c_ends_live_sessions_and_the_server() -> None:
     assert "the server ended the conversation: The server is shutting down." in told
     assert server.returncode == 0
     assert not errors
+
+
+def relay(port: int) -> list[str]:
+    return ["--ice-server", f"turn:127.0.0.1:{port}", "--username", "anna", "--credential", "no"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_doctor_finds_that_all_is_well() -> None:
+    pytest.importorskip("fastrtc_webrtc")
+    with serving("--path", "/voice") as (_, url):
+        run = fastrtc("doctor", url)
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = run.stdout.splitlines()
+    assert lines[0] == "+ UDP works on this machine: a packet to 127.0.0.1 arrives."
+    assert f"+ {url.rstrip('/')} has a stream over WebRTC: audio, send-receive." in lines
+    assert any(line.startswith("+ A connection works: host ") for line in lines)
+    assert lines[-1] == "No fault was found."
+
+
+def test_doctor_finds_faults() -> None:
+    pytest.importorskip("fastrtc_webrtc")
+    with socket.socket(type=socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        run = fastrtc("doctor", "http://127.0.0.1:1", "--patience", "0.2", *relay(port))
+    assert run.returncode == 1
+    lines = run.stdout.splitlines()
+    assert lines[-3].startswith(
+        f"- The TURN server turn:127.0.0.1:{port} does not answer within 0.2 s. It is down, or"
+    )
+    assert lines[-2].startswith("- http://127.0.0.1:1 can't be reached: ")
+    assert lines[-1] == "2 faults were found."
+    assert not run.stderr
+
+
+def test_doctor_prints_json() -> None:
+    pytest.importorskip("fastrtc_webrtc")
+    run = fastrtc("doctor", "--json", "localhost:8000")
+    findings = [json.loads(line) for line in run.stdout.splitlines()]
+    assert run.returncode == 1
+    assert [finding["level"] for finding in findings] == ["ok", "fault"]
+    assert findings[1]["text"] == "'localhost:8000' is no address of a stream."
+    assert findings[1]["advice"].startswith("Write all of it")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--username anna", "--username is for a TURN server: name it, --ice-server"),
+        ("--credential x", "--credential is for a TURN server: name it, --ice-server"),
+        ("--ice-server turn:localhost --username anna", "--username and --credential go together"),
+        ("--patience never", "invalid seconds value: 'never'"),
+    ],
+)
+def test_doctor_says_what_it_was_asked_wrongly(arguments: str, words: str) -> None:
+    run = fastrtc("doctor", *arguments.split())
+    assert run.returncode == 2
+    assert words in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("fastrtc_webrtc.doctor", 'pip install "fastrtc[webrtc]"'),
+        ("httpx", 'pip install "fastrtc-webrtc[turn]"'),
+    ],
+)
+def test_doctor_names_what_it_lacks(
+    module: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("fastrtc_webrtc")
+    monkeypatch.setitem(sys.modules, module, None)
+    assert main(["doctor", "http://127.0.0.1:1"]) == 1
+    out, err = capsys.readouterr()
+    assert not out
+    assert words in err
 
 
 @pytest.mark.parametrize(

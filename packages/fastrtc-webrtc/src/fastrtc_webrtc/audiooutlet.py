@@ -4,10 +4,14 @@ Theory of operation. Sound that is written is a timeline: its first sample is du
 every later one its place in samples after that. Frames of 20 ms go out when they are due; the
 session's speaker writes ahead of that by its lead, so that a late writer is not heard.
 
-A writer that is late by less than `tolerance` goes on in the same timeline, and what is overdue
+A writer that is late by less than `TOLERANCE` goes on in the same timeline, and what is overdue
 goes out at once: to the peer this looks like a network that was slow for a moment, which its jitter
 buffer is made for, and no delay stays behind. A longer silence ends the timeline. The next sound
 begins a new one, and its first packet is marked (RFC 3551 section 4.1).
+
+An encoder looks ahead: the end of a sound comes out with what follows it. When nothing does,
+a frame of silence is sent for it, as part of the timeline; sound that comes late after all goes out
+earlier by as much (`slack`), or every hesitation would leave its delay behind.
 
 In between nothing is sent but a frame of silence now and then, as Opus's own DTX does (RFC 7587
 section 3.1.3): the peer's statistics, its track's `unmute` and every NAT on the way need a sign of
@@ -33,11 +37,15 @@ FRAMES_PER_SECOND: Final = 50
 FRAME: Final = 1 / FRAMES_PER_SECOND
 """Seconds in a packet, as RFC 7874 section 3 has it and every peer expects."""
 
-TOLERANCE: Final = 0.5
-"""Seconds that sound may be late and still belong to what was said before."""
+TOLERANCE: Final = 0.15
+"""Seconds that sound may be late and still belong to what was said before.
 
-TOLERANCE_WITH_VIDEO: Final = 0.03
-"""The same beside pictures: lateness is a fault of lip-sync."""
+As long as a jitter buffer waits for a packet, and a little: an echo of what came late is late. A
+pause that is shorter has the next sound sent ahead by its length, out of reach of a flush.
+"""
+
+TAIL: Final = 0.06
+"""Seconds without sound after which the encoder is taken to have seen the end of it."""
 
 KEEP_ALIVE: Final = 0.4
 """Seconds between frames of silence, as libopus's DTX has it."""
@@ -56,13 +64,11 @@ class AudioOutlet:
 
     Args:
         clock: The session's.
-        tolerance: See the module.
 
     """
 
-    def __init__(self, clock: MediaClock, *, tolerance: float = TOLERANCE) -> None:
+    def __init__(self, clock: MediaClock) -> None:
         self._clock = clock
-        self._tolerance = tolerance
         self._loop = asyncio.get_running_loop()
         self._sinks: dict[EncodedSink, str] = {}
         self._encoders: dict[str, AudioEncoder] = {}
@@ -73,6 +79,8 @@ class AudioOutlet:
         self._waiting: Samples = np.zeros((1, 0), np.int16)
         self._anchor = 0.0
         self._cut = 0  # samples of the timeline that went out
+        self._slack = 0.0  # seconds that frames go out earlier than the timeline says
+        self._has_tail = False  # whether the encoders still hold the end of a sound
         self._starts_talk = True
         self._last_sent = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
@@ -116,7 +124,7 @@ class AudioOutlet:
         if not samples.size or self._closed:
             return
         now = self._loop.time()
-        if not self._waiting.size and now - self._due >= self._tolerance:
+        if not self._waiting.size and now - self._due >= TOLERANCE:
             self._begin(now)
         self._waiting = np.concatenate((self._waiting, samples), axis=1)
         self._pump()
@@ -124,11 +132,6 @@ class AudioOutlet:
     def clear(self) -> None:
         """Drop what has not been sent."""
         self._waiting = self._waiting[:, :0]
-
-    def backlog(self) -> float:
-        """Return how many seconds from now a sound would be sent that is written now."""
-        end: float = self._due + self._waiting.shape[1] / self._rate
-        return max(0.0, end - self._loop.time())
 
     def close(self) -> None:
         """Send nothing more."""
@@ -142,13 +145,19 @@ class AudioOutlet:
     # Inside
 
     @property
-    def _due(self) -> float:
-        """When the next sample of the timeline is due."""
+    def _end(self) -> float:
+        """Where the timeline ends, on the event loop's clock."""
         return self._anchor + self._cut / self._rate
 
+    @property
+    def _due(self) -> float:
+        """When the next sample is to be sent."""
+        return self._end - self._slack
+
     def _begin(self, now: float) -> None:
-        self._anchor = max(now, self._last_sent + FRAME)  # after the silence that was sent last
+        self._anchor = max(now, self._end, self._last_sent + FRAME)  # timestamps never go back
         self._cut = 0
+        self._slack = 0.0
         self._starts_talk = True
 
     def _converted(self, frame: AudioFrame) -> Samples:
@@ -163,7 +172,7 @@ class AudioOutlet:
 
     def _change_form(self, rate: int, channels: int) -> None:
         # What waits is a frame at most: the writer's form changes, if ever, between two sayings.
-        self._anchor = self._due
+        self._anchor = self._end
         self._cut = 0
         self._rate = rate
         self._channels = channels
@@ -194,6 +203,16 @@ class AudioOutlet:
         self._waiting = self._waiting[:, :0]
         self._send(frame)
 
+    def _send_tail(self) -> None:
+        """Have the encoders give out the end of a sound."""
+        self._send(self._silence())
+        self._slack += FRAME
+        self._has_tail = False
+        self._schedule()
+
+    def _silence(self) -> Samples:
+        return np.zeros((self._channels, self._rate // FRAMES_PER_SECOND), np.int16)
+
     def _schedule(self) -> None:
         length = self._rate // FRAMES_PER_SECOND
         waiting = self._waiting.shape[1]
@@ -201,9 +220,11 @@ class AudioOutlet:
             when, what = self._due, self._pump
         elif waiting:
             when, what = self._due + FRAME, self._pump
+        elif self._has_tail:
+            when, what = self._due + TAIL, self._send_tail
         else:
             # Not before the timeline has ended: sound that is late would be older than the silence.
-            when = max(self._last_sent + KEEP_ALIVE, self._due + self._tolerance)
+            when = max(self._last_sent + KEEP_ALIVE, self._due + TOLERANCE)
             what = self._keep_alive
         self._call_at(when, what)
 
@@ -216,11 +237,8 @@ class AudioOutlet:
 
     def _keep_alive(self) -> None:
         self._last_sent = self._loop.time()
-        self._encode(
-            np.zeros((self._channels, self._rate // FRAMES_PER_SECOND), np.int16),
-            self._clock.ticks(self._last_sent, OPUS_CLOCK),
-            starts_talk=False,
-        )
+        ticks = self._clock.ticks(max(self._last_sent, self._end), OPUS_CLOCK)
+        self._encode(self._silence(), ticks, starts_talk=False)
         self._schedule()
 
     def _send(self, samples: Samples) -> None:
@@ -228,6 +246,7 @@ class AudioOutlet:
         place = self._cut * OPUS_CLOCK // self._rate
         self._encode(samples, ticks + place, starts_talk=self._starts_talk)
         self._starts_talk = False
+        self._has_tail = True
         self._cut += samples.shape[1]
         self._last_sent = self._loop.time()
 

@@ -97,6 +97,11 @@ class AudioReceiver:
         self._codec = None  # the decoder is made anew, in the form that is wanted
 
     @property
+    def listening(self) -> bool:
+        """Whether sound is given to somebody."""
+        return self._take is not None
+
+    @property
     def buffer(self) -> JitterBuffer | None:
         """The jitter buffer, with its counters; None before the first packet."""
         return self._buffer

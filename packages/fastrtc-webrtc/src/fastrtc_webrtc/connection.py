@@ -75,6 +75,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self.answered: Final[asyncio.Future[str]] = self._loop.create_future()
         """The answer to the first offer, or why there is none."""
+        self.answered.add_done_callback(_note_exception)  # who asked may have left meanwhile
         self.session: Final[asyncio.Future[Session]] = self._loop.create_future()
         """The session, once it has begun; cancelled if it never does."""
         self._stream = stream
@@ -85,16 +86,22 @@ class Connection:
         self._converter = converter
         self._tasks = asyncio.TaskGroup()
         self._running: set[asyncio.Task[None]] = set()
+        self._drops = asyncio.TaskGroup()  # of earlier peers, which the session's end must not cut
         self._negotiating = asyncio.Lock()
         self._left = asyncio.Event()
         self._peer: PeerConnection | None = None
         self.offer = client.offer
         """The newest."""
         self._candidates = 0
+        self._track: MediaStreamTrack | None = None
         self._check: asyncio.TimerHandle | None = None
 
     async def serve(self) -> None:
         """Serve the client until it has left, or its session has ended."""
+        async with self._drops:
+            await self._serve()
+
+    async def _serve(self) -> None:
         client = self.client
         try:
             async with self._stream.connect(
@@ -131,6 +138,7 @@ class Connection:
             else:
                 answer = await self._peer.answer(offer)
                 self.outlets.attach(self._peer)
+                self._take_media(self._peer)
             self.offer = offer
             self.add_candidates(offer.candidates)
             return answer
@@ -166,15 +174,24 @@ class Connection:
     async def _live(self, session: Session) -> None:
         self.session.set_result(session)
         async with self._tasks:
-            self.answered.set_result(await self._open_peer(self.client.offer))
-            self.add_candidates(self.client.offer.candidates)
-            self._check_in(self._settings.connect_timeout)
-            try:
-                await self._left.wait()
-            finally:
-                self._check_in(None)
+            if await self._answer():
+                self.add_candidates(self.client.offer.candidates)
+                self._check_in(self._settings.connect_timeout)
+                try:
+                    await self._left.wait()
+                finally:
+                    self._check_in(None)
             for task in self._running:
                 task.cancel()
+
+    async def _answer(self) -> bool:
+        """Answer the first offer; returns whether there is an answer."""
+        try:
+            self.answered.set_result(await self._open_peer(self.client.offer))
+        except Exception as error:  # noqa: BLE001 - who has sent the offer is told
+            self.answered.set_exception(error)
+            return False
+        return True
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         """Run something beside the session; its failure is logged and ends nothing."""
@@ -224,14 +241,19 @@ class Connection:
         self.outlets.attach(peer)
         self._take_media(peer)
         if earlier is not None:
-            self._start(self._drop(earlier))
+            self._drops.create_task(self._drop(earlier))
         return answer
 
     async def _restart_ice(self, peer: PeerConnection, offer: Offer) -> str:
         facts = offer.transport
         restarts = await peer.prepare_restart(facts.ufrag, facts.pwd)
         self._candidates = 0
-        answer = await peer.answer(offer)
+        try:
+            answer = await peer.answer(offer)
+        except BaseException:
+            for link, _ in restarts:
+                await link.abandon_restart()
+            raise
         for link, fresh in restarts:
             self._start(self._finish_restart(link, fresh))
         return answer
@@ -291,11 +313,12 @@ class Connection:
     def _take_media(self, peer: PeerConnection) -> None:
         session = self.session.result()
         receiver, track = peer.audio_receiver, peer.video_track
-        if receiver is not None:
+        if receiver is not None and not receiver.listening:
             handler = session.handler
             channels = 1 if handler.expected_layout == "mono" else 2
             receiver.listen(session.offer_audio, handler.input_sample_rate, channels)
-        if track is not None:
+        if track is not None and track is not self._track:
+            self._track = track
             self._start(self._take_pictures(session, track))
 
     async def _take_pictures(self, session: Session, track: MediaStreamTrack) -> None:
@@ -313,3 +336,9 @@ class Connection:
         self._wire.use_channel(channel)
         reader = ChannelReader(self.session.result(), self._stream.limits(TRANSPORT), self.leave)
         channel.on("message", reader.receive)
+
+
+def _note_exception(answered: asyncio.Future[str]) -> None:
+    """Have asyncio know that a failure was seen to."""
+    if not answered.cancelled():
+        answered.exception()

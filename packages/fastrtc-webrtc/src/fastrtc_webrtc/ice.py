@@ -240,15 +240,13 @@ class IceLink:
         transport._send = self._send
         self.connection = connection
         """The agent that carries data now."""
+        self._agents = {connection}
+        """All that are not closed: in a restart there are two."""
 
     @property
     def last_heard(self) -> float:
         """When the last packet of the peer came, or a restart began, on the loop's clock."""
-        return max(agent.last_heard for agent in self._agents())
-
-    def _agents(self) -> set[IceConnection]:
-        newest = self._transport._connection
-        return {self.connection, newest} if isinstance(newest, IceConnection) else {self.connection}
+        return max((agent.last_heard for agent in self._agents), default=0.0)
 
     async def _receive(self) -> bytes:
         while True:
@@ -277,13 +275,14 @@ class IceLink:
         )
 
     async def close(self) -> None:
-        """Close the agents: two of them in a restart."""
-        for connection in self._agents():
-            await connection.close()
+        """Close the agents."""
+        for agent in tuple(self._agents):
+            await self._close(agent)
 
     def prepare_restart(self) -> IceConnection:
         """Have the next answer describe a new agent, and return it; `finish_restart` uses it."""
         fresh = self.connection.fresh()
+        self._agents.add(fresh)
         self._transport.iceGatherer._connection = fresh
         self._transport._connection = fresh
         return fresh
@@ -299,18 +298,22 @@ class IceLink:
             await fresh.connect()
         except BaseException:
             self._give_up(fresh)
-            await fresh.close()
+            await self._close(fresh)
             raise
         old, self.connection = self.connection, fresh
         # aiortc's monitor waits for the end of the agent: of this one from now on.
         fresh._event_waiter, old._event_waiter = old._event_waiter, None
-        await old.close()
+        await self._close(old)
 
     async def abandon_restart(self) -> None:
         """End a restart that is under way, if there is one: the old agent stays."""
-        for agent in self._agents() - {self.connection}:
+        for agent in self._agents - {self.connection}:
             self._give_up(agent)
-            await agent.close()
+            await self._close(agent)
+
+    async def _close(self, agent: IceConnection) -> None:
+        await agent.close()  # if it is cut short, `close` ends it
+        self._agents.discard(agent)
 
     def _give_up(self, fresh: IceConnection) -> None:
         if self._transport._connection is fresh:  # no newer one has taken its place

@@ -10,6 +10,7 @@ aiortc's               is replaced because
 =====================  ==========================================================================
 ICE connection         it has no choice of ports and addresses, and no restart
 receiver of sound      it adds 80 ms, 280 after the first lost packet, and conceals nothing
+buffer of pictures     it adds the time to the next picture
 sender                 it encodes for one peer, stereo, in the event loop's default executor
 =====================  ==========================================================================
 """
@@ -41,6 +42,7 @@ from fastrtc_webrtc.offers import Offer
 from fastrtc_webrtc.rtpsender import Kind, RtpSender
 from fastrtc_webrtc.sections import Section
 from fastrtc_webrtc.srtp import MediaPath
+from fastrtc_webrtc.videoreceiver import VideoReceiver
 
 logger = logging.getLogger("fastrtc_webrtc")
 
@@ -111,10 +113,12 @@ class PeerConnection(RTCPeerConnection):
         sender._stream_id = transceiver.sender._stream_id
         self._senders[transceiver] = sender
         transceiver._RTCRtpTransceiver__sender = sender  # type: ignore[attr-defined] # see above
+        receiver: AudioReceiver | VideoReceiver
         if kind == "audio":
-            receiver = AudioReceiver(path, sender)
-            self._receivers[transceiver] = receiver
-            transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]
+            receiver = self._receivers[transceiver] = AudioReceiver(path, sender)
+        else:
+            receiver = VideoReceiver(path.dtls)
+        transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]
         transceiver.receiver._set_rtcp_ssrc(sender._ssrc)
         return transceiver
 
@@ -200,8 +204,9 @@ class PeerConnection(RTCPeerConnection):
                 await self.close()
         except TimeoutError:
             logger.warning("a peer connection took more than %g s to close", CLOSE_TIMEOUT)
-        for link in self.links:
-            await link.close()
+        finally:
+            for link in self.links:
+                await link.close()
 
     def _prepare(self, transceiver: RTCRtpTransceiver, section: Section | None) -> None:
         """Decide in which direction a section is used, and by which codecs."""

@@ -18,12 +18,14 @@ from fastrtc_core import (
     Stream,
     UnknownSessionError,
 )
+from fastrtc_webrtc.audiooutlet import AudioOutlet
 from fastrtc_webrtc.candidates import Candidate
 from fastrtc_webrtc.configuration import ConfigurationSource, server_configuration
 from fastrtc_webrtc.connection import Client, Connection
 from fastrtc_webrtc.encoded import MediaClock
 from fastrtc_webrtc.encoderthreads import EncoderThreads
 from fastrtc_webrtc.ice import IceOptions
+from fastrtc_webrtc.iceservers import ConfigurationError
 from fastrtc_webrtc.offers import Offer, check_offer
 from fastrtc_webrtc.peerconnection import PeerOptions
 from fastrtc_webrtc.pictures import PictureConverter
@@ -33,7 +35,7 @@ from fastrtc_webrtc.supervisor import Supervisor
 from fastrtc_webrtc.videooutlet import VideoOutlet
 from fastrtc_webrtc.videoparameters import VideoParameters
 from fastrtc_webrtc.watching import SharedSource, Source, WatchHandler
-from fastrtc_webrtc.wire import Outlets, PeerWire, audio_outlet
+from fastrtc_webrtc.wire import Outlets, PeerWire
 
 logger = logging.getLogger("fastrtc_webrtc")
 
@@ -112,13 +114,15 @@ class Signalling:
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 if live is not None:
-                    if token is None or not hmac.compare_digest(live.client.token, token):
+                    if token is None or not _same(live.client.token, token):
                         raise IdInUseError(live.client.session_id)
                     return await live.reoffer(offer), live.client
                 return await self._open(request, offer, session_id, watch)
         except TimeoutError:
             message = f"no answer could be made within {ANSWER_TIMEOUT:g} s"
             raise ProtocolError("negotiation_failed", message) from None
+        except ConfigurationError:
+            raise  # of the server's own: the offer is not to blame
         except ValueError as error:
             raise ProtocolError("bad_sdp", str(error)) from error
 
@@ -129,7 +133,9 @@ class Signalling:
             UnknownSessionError: No such client came.
 
         """
-        connection = self._connections.get(session_id) or await self._wait_for(session_id)
+        connection = self._connections.get(session_id)
+        if connection is None or not connection.answered.done():
+            connection = await self._wait_for(session_id)
         connection.add_candidates(candidates)
 
     def leave(self, session_id: str, token: str) -> None:
@@ -149,7 +155,7 @@ class Signalling:
 
         """
         connection = self._connections.get(session_id)
-        if connection is None or not hmac.compare_digest(connection.client.token, token):
+        if connection is None or not _same(connection.client.token, token):
             raise UnknownSessionError(session_id)
         return connection
 
@@ -210,8 +216,12 @@ class Signalling:
         )
         self._connections[session_id] = connection
         self._tell_joined()
-        self._supervisor.start(self._serve(connection, source), f"session {session_id}")
-        return await asyncio.shield(connection.answered), client
+        task = self._supervisor.start(self._serve(connection, source), f"session {session_id}")
+        try:
+            return await asyncio.shield(connection.answered), client
+        except asyncio.CancelledError:  # nobody waits for an answer any more
+            task.cancel()
+            raise
 
     async def _serve(self, connection: Connection, source: Source | None) -> None:
         try:
@@ -250,8 +260,7 @@ class Signalling:
                 parameters=self._parameters,
                 executor=self._threads,
             )
-        audio = audio_outlet(clock, with_video=modality == "audio-video")
-        return Outlets(clock, audio, video)
+        return Outlets(clock, AudioOutlet(clock), video)
 
     async def _peer_options(
         self, request: ConnectionRequest, clock: MediaClock, *, watches: bool
@@ -285,15 +294,18 @@ class Signalling:
         self._waiting += 1
         try:
             async with asyncio.timeout(CANDIDATE_PATIENCE):
-                while session_id not in self._connections:
+                while (connection := self._connections.get(session_id)) is None:
                     await self._joined.wait()
+                await asyncio.wait([connection.answered])
         except TimeoutError:
             raise UnknownSessionError(session_id) from None
         finally:
             self._waiting -= 1
-        connection = self._connections[session_id]
-        await asyncio.wait([connection.answered], timeout=CANDIDATE_PATIENCE)
         return connection
+
+
+def _same(secret: str, other: str) -> bool:
+    return hmac.compare_digest(secret.encode(), other.encode(errors="surrogatepass"))
 
 
 def _channels(offer: Offer) -> int:

@@ -26,7 +26,7 @@ class Supervisor:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def start(self, work: Coroutine[object, object, None], what: str) -> None:
+    def start(self, work: Coroutine[object, object, None], what: str) -> asyncio.Task[None]:
         """Run something to its end; its failure is logged.
 
         Args:
@@ -39,6 +39,7 @@ class Supervisor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: work.close())  # it may be cancelled before it began
+        return task
 
     async def close(self) -> None:
         """Wait for the tasks that were told to end, and cancel those that have not in time."""

@@ -68,7 +68,7 @@ class SourceWire:
     async def send_video(self, frame: VideoFrame) -> None:
         """Send a picture."""
         if self._outlets.video is not None:
-            await self._outlets.video.send(frame, self._outlets.audio.backlog())
+            await self._outlets.video.send(frame)
 
     async def send_message(self, text: str) -> None:
         """Send nothing: viewers have messages of their own sessions."""

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
 from aiortc import RTCDataChannel
 
 from fastrtc_core import AudioFrame, VideoFrame
-from fastrtc_webrtc.audiooutlet import TOLERANCE, TOLERANCE_WITH_VIDEO, AudioOutlet
+from fastrtc_webrtc.audiooutlet import AudioOutlet
 from fastrtc_webrtc.encoded import MediaClock
 from fastrtc_webrtc.peerconnection import PeerConnection
 from fastrtc_webrtc.rtpsender import RtpSender
@@ -50,7 +50,9 @@ class Outlets:
         self.video: Final = video
 
     def attach(self, peer: PeerConnection) -> None:
-        """Send to a peer, from when its connection stands."""
+        """Send to a peer what it listens to, from when its connection stands."""
+        listening = (*peer.senders("audio"), *peer.senders("video"))
+        self._detach(sender for sender in peer.all_senders if sender not in listening)
         for sender in peer.senders("audio"):
             sender.feedback.loss = self.audio.report_loss
             self._when_started(sender, self._subscribe_audio)
@@ -63,7 +65,10 @@ class Outlets:
 
     def detach(self, peer: PeerConnection) -> None:
         """Send nothing more to a peer."""
-        for sender in peer.all_senders:
+        self._detach(peer.all_senders)
+
+    def _detach(self, senders: Iterable[RtpSender]) -> None:
+        for sender in senders:
             self.audio.unsubscribe(sender)
             if self.video is not None:
                 self.video.unsubscribe(sender)
@@ -92,11 +97,6 @@ class Outlets:
     def _subscribe_video(self, sender: RtpSender) -> None:
         assert self.video is not None
         self.video.subscribe(sender, sender.mime_type)
-
-
-def audio_outlet(clock: MediaClock, *, with_video: bool) -> AudioOutlet:
-    """Return an outlet of sound, beside pictures or alone."""
-    return AudioOutlet(clock, tolerance=TOLERANCE_WITH_VIDEO if with_video else TOLERANCE)
 
 
 class PeerWire:
@@ -133,14 +133,17 @@ class PeerWire:
         self.outlets.audio.write(frame)
 
     async def send_video(self, frame: VideoFrame) -> None:
-        """Send a picture, at the time of the sound that was sent before it."""
+        """Send a picture."""
         await self.connected.wait()
         if self.outlets.video is not None:
-            await self.outlets.video.send(frame, self.outlets.audio.backlog())
+            await self.outlets.video.send(frame)
 
     async def send_message(self, text: str) -> None:
         """Send a control message, JSON text, to a peer that has a data channel."""
         while (channel := await self._open_channel()) is not None:
+            if channel.readyState != "open":
+                self._lose_channel(channel)
+                continue
             if channel.bufferedAmount <= BUFFERED:
                 channel.send(text)
                 return

@@ -86,7 +86,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _P
     from fastrtc_webrtc import WebRTCSettings as WebRTCSettings
     from fastrtc_webrtc import WebRTCTransport as WebRTCTransport
     from fastrtc_webrtc import get_cloudflare_turn_credentials as get_cloudflare_turn_credentials
-    from fastrtc_webrtc import get_cloudflare_turn_credentials_async as get_cloudflare_turn_credentials_async
+    from fastrtc_webrtc import (
+        get_cloudflare_turn_credentials_async as get_cloudflare_turn_credentials_async,
+    )
     from fastrtc_webrtc import get_coturn_credentials as get_coturn_credentials
     from fastrtc_webrtc import get_hf_turn_credentials as get_hf_turn_credentials
     from fastrtc_webrtc import get_hf_turn_credentials_async as get_hf_turn_credentials_async

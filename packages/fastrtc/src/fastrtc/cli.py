@@ -121,6 +121,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--username", help="of the TURN servers")
     doctor.add_argument("--credential", help="the password that goes with it")
+    doctor.add_argument(
+        "--patience",
+        type=seconds,
+        default=5.0,
+        help="seconds for a server to answer (default: %(default)g)",
+    )
     doctor.add_argument("--json", action="store_true", help="print one JSON object per line")
 
     plugins = commands.add_parser("plugins", help="list the installed parts that plug in")
@@ -283,30 +289,43 @@ def _as_json(talk: "Talk") -> str:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    servers = _ice_servers(options)
     with needing("webrtc", "fastrtc doctor"):
-        from fastrtc_webrtc.doctor import Finding, examine
+        from fastrtc_webrtc.doctor import examine
 
-    async def report() -> list[Finding]:
-        findings = []
-        async for finding in examine(options.url, _ice_servers(options)):
+    async def report() -> int:
+        faults = 0
+        async for finding in examine(options.url, servers, patience=options.patience):
             write(json.dumps(asdict(finding)) if options.json else _as_line(finding))
-            findings.append(finding)
-        return findings
+            faults += finding.level == "fault"
+        return faults
 
-    findings = asyncio.run(report())
-    faults = sum(finding.level == "fault" for finding in findings)
+    faults = asyncio.run(report())
     if not options.json:
-        write(f"{faults} faults" if faults != 1 else "1 fault")
+        write(_summary(faults))
     return FAILED if faults else 0
 
 
 def _ice_servers(options: argparse.Namespace) -> dict[str, object] | None:
-    if not options.ice_server:
-        return None
-    server = {"urls": options.ice_server}
-    if options.username is not None:
-        server |= {"username": options.username, "credential": options.credential or ""}
-    return {"iceServers": [server]}
+    """Return a configuration with the servers that are named.
+
+    Raises:
+        CommandError: There is an account without a server, or half of an account.
+
+    """
+    account = {"username": options.username, "credential": options.credential}
+    given = {name: value for name, value in account.items() if value is not None}
+    if given and not options.ice_server:
+        raise CommandError(f"--{next(iter(given))} is for a TURN server: name it, --ice-server")
+    if len(given) == 1:
+        raise CommandError("--username and --credential go together")
+    return {"iceServers": [{"urls": options.ice_server, **given}]} if options.ice_server else None
+
+
+def _summary(faults: int) -> str:
+    if faults:
+        return f"{faults} faults were found." if faults > 1 else "1 fault was found."
+    return "No fault was found."
 
 
 _SIGNS: Final = {"ok": "+", "note": "!", "fault": "-"}

@@ -112,7 +112,7 @@ export class Call {
   async restartIce() {
     if (this.#peer === null) return false;
     try {
-      await this.#peer.negotiate({ iceRestart: true });
+      await this.#restart();
       return true;
     } catch (error) {
       if (this.live) this.#handlers.problem("warning", worded(error).message);
@@ -218,7 +218,14 @@ export class Call {
   }
 
   #restore() {
-    return this.#recover([() => this.#peer.negotiate({ iceRestart: true }), () => this.#open()]);
+    return this.#recover([() => this.#restart(), () => this.#open()]);
+  }
+
+  async #restart() {
+    const resumed = await this.#peer.negotiate({ iceRestart: true });
+    // A server that has forgotten the session knows nothing of this connection's keys and channel.
+    if (!resumed) await this.#open();
+    return resumed;
   }
 
   async #recover(ways) {

@@ -6,7 +6,7 @@ from typing import Final, Literal
 Level = Literal["ok", "note", "fault"]
 
 PATIENCE: Final = 5.0
-"""Seconds for a server to answer, or for a connection to come about."""
+"""Seconds for a server to answer; a connection has twice as long to come about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,8 @@ elements.transport.addEventListener("change", () => {
   showConnection();
   offerChoices();
 });
-addEventListener("pagehide", () => conversation.live && conversation.stop());
+// The WebRTC client does this by itself.
+addEventListener("pagehide", () => conversation.live && !client() && conversation.stop());
 
 /**
  * For tests and the curious: `fastrtcPage.read()` tells what the page knows, as plain data.
