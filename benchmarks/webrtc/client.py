@@ -21,7 +21,7 @@ ice.get_host_addresses = addresses
 
 CONNECT_SECONDS: Final = 20.0
 
-OnPacket = Callable[[bytes], None]
+OnPacket = Callable[[RtpPacket], None]
 Loses = Callable[[int, bool], bool]
 """Whether the network loses a packet, by its number, and whether it is sent again."""
 
@@ -40,11 +40,11 @@ class Link:
         return next(one.receiver for one in self.peer.getTransceivers() if one.kind == kind)
 
     def on_packet(self, kind: str, heard: OnPacket, *, only: bool = False) -> None:
-        """Have every received payload told.
+        """Have every received packet told.
 
         Args:
             kind: Audio or video.
-            heard: Called with the payload as it arrives.
+            heard: Called with the packet as it arrives.
             only: Keep packets from aiortc's own buffer and decoder, which cost.
 
         """
@@ -52,7 +52,7 @@ class Link:
         goes_on = receiver._handle_rtp_packet
 
         async def handle(packet: RtpPacket, arrival_time_ms: int) -> None:
-            heard(packet.payload)
+            heard(packet)
             if not only:
                 await goes_on(packet, arrival_time_ms=arrival_time_ms)
 
@@ -85,7 +85,7 @@ class Link:
         """What is sent from now on, and what comes, of sound."""
         out, back = Wiretap(), Wiretap()
         self.on_send(lambda payload, lost: out.hear(payload, lost=lost), loses)
-        self.on_packet("audio", back.hear)
+        self.on_packet("audio", lambda packet: back.hear(packet.payload))
         return out, back
 
 

@@ -4,12 +4,29 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from benchmarks.sound import from_int16
 from benchmarks.webrtc.wiretap import Heard
+
+CONSUMED_SECONDS: Final = 60.0
+"""A track that gives nothing for so long is not waited for."""
+
+
+@asynccontextmanager
+async def consumed(track: MediaStreamTrack) -> AsyncIterator[None]:
+    """Take and forget what the track gives while the block runs, which would pile up otherwise."""
+
+    async def consume() -> None:
+        while await seen(track, lambda _: True, CONSUMED_SECONDS):
+            pass
+
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(consume())
+        yield
+        task.cancel()
 
 
 @asynccontextmanager

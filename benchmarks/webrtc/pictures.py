@@ -62,6 +62,11 @@ def is_negative(frame: av.VideoFrame) -> bool:
     return (number_in(luma_of(frame)) or 0) >> (BITS - 1) == 1
 
 
+def decoder() -> Any:
+    """A decoder of VP8."""
+    return av.CodecContext.create("libvpx", "r")
+
+
 def unwrapped(number: int, after: int) -> int:
     """The count of pictures that a number of the loop stands for: the first one not before."""
     return after + (number - after) % LOOP

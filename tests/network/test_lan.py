@@ -1,5 +1,6 @@
 """A client and a server of one network, which has no way out."""
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,8 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.network.conftest import Host, IsHeard, Network, Program
+
+logger = logging.getLogger(__name__)
 
 SERVER, CLIENT, NEW = "192.168.7.1", "192.168.7.2", "192.168.7.3"
 
@@ -46,12 +49,12 @@ def test_it_works_without_any_server_beside(call: Call, is_heard: "IsHeard") -> 
     assert call.server.wait("ended")["reason"] == "client_left"
 
 
-def test_an_answer_is_quick(call: Call, record_property: Any) -> None:
+def test_an_answer_is_quick(call: Call) -> None:
     answers = [call.connected["answered"]]
     for _ in range(4):
         call.client.ask("close")
         answers.append(call.client.ask("connect", url=f"http://{SERVER}:8000")["answered"])
-    record_property("answered", answers)
+    logger.info("answers came after %s s", answers)
     assert sorted(answers)[2] < 0.15, answers
 
 

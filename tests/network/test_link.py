@@ -4,7 +4,8 @@ The client says another tone in every packet, so that each can be told apart in 
 handler was given: which of them it heard, and when. All clocks are one: the machine's.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from tests.network.conftest import Networks, Program, Thrice
+
+logger = logging.getLogger(__name__)
 
 RATE = 48_000
 FRAME = 960
@@ -94,9 +97,6 @@ def find(
     return delays, gap * STEP / RATE
 
 
-Note = Callable[[Heard], None]
-
-
 @dataclass
 class Call:
     """A server, a client, and the link between them."""
@@ -133,21 +133,21 @@ def call(networks: "Networks") -> Iterator[Call]:
         yield Call(link, network.server(office), client, office.url)
 
 
-@pytest.fixture
-def note(record_property: Callable[[str, object], None]) -> Note:
-    """Give a function that writes figures into the report of the tests."""
+def note(what: str, heard: Heard) -> None:
+    """Log the figures; ``--log-cli-level=INFO`` shows them."""
+    logger.info(
+        "%s: added delay %.0f ms, p95 %.0f ms; longest silence %.0f ms; %s",
+        what,
+        1000 * heard.late(50),
+        1000 * heard.late(),
+        1000 * heard.gap,
+        heard.packets,
+    )
 
-    def write(heard: Heard) -> None:
-        record_property("added delay, p50 and p95, s", (heard.late(50), heard.late()))
-        record_property("longest silence, s", heard.gap)
-        record_property("packets", heard.packets)
 
-    return write
-
-
-def test_a_link_that_only_delays(call: Call, thrice: "Thrice", note: Note) -> None:
+def test_a_link_that_only_delays(call: Call, thrice: "Thrice") -> None:
     def check(heard: Heard) -> None:
-        note(heard)
+        note("delay", heard)
         assert not heard.lost
         assert not heard.missing
         assert heard.packets["lost"] == 0
@@ -156,9 +156,9 @@ def test_a_link_that_only_delays(call: Call, thrice: "Thrice", note: Note) -> No
     thrice(lambda: call.sing(150), check)
 
 
-def test_a_twentieth_is_lost(call: Call, thrice: "Thrice", note: Note) -> None:
+def test_a_twentieth_is_lost(call: Call, thrice: "Thrice") -> None:
     def check(heard: Heard) -> None:
-        note(heard)
+        note("5 % lost", heard)
         assert len(heard.lost) >= 8
         assert heard.gap < 0.06
         assert not heard.missing
@@ -168,9 +168,9 @@ def test_a_twentieth_is_lost(call: Call, thrice: "Thrice", note: Note) -> None:
     thrice(lambda: call.sing(300, loss=0.05), check)
 
 
-def test_five_in_a_row_are_lost(call: Call, thrice: "Thrice", note: Note) -> None:
+def test_five_in_a_row_are_lost(call: Call, thrice: "Thrice") -> None:
     def check(heard: Heard) -> None:
-        note(heard)
+        note("five lost", heard)
         first, last = min(heard.lost), max(heard.lost)
         assert 30 < first < last < 180
         assert not heard.missing
@@ -182,9 +182,9 @@ def test_five_in_a_row_are_lost(call: Call, thrice: "Thrice", note: Note) -> Non
     thrice(lambda: call.sing(250, drop=list(range(160, 165))), check)
 
 
-def test_packets_that_are_late_and_out_of_order(call: Call, thrice: "Thrice", note: Note) -> None:
+def test_packets_that_are_late_and_out_of_order(call: Call, thrice: "Thrice") -> None:
     def check(heard: Heard) -> None:
-        note(heard)
+        note("jitter", heard)
         assert heard.packets["reordered"] >= 5
         assert heard.gap < 0.06
         assert len(heard.missing) <= 6  # until the buffer knows of it

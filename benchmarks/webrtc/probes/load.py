@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from aiortc.rtp import RtpPacket
+
 from benchmarks.findings import Findings, percent
 from benchmarks.process import usage
 from benchmarks.sound import amplitude, rms
@@ -33,11 +35,11 @@ class Caller:
     received: int = 0
     silent: int = 0
 
-    def hear(self, payload: bytes) -> None:
+    def hear(self, packet: RtpPacket) -> None:
         """Count a packet."""
         self.received += 1
         if self.received % LISTENED == 0:
-            self.silent += rms(decoded(decoder(), payload)) < amplitude(AUDIBLE_DBFS)
+            self.silent += rms(decoded(decoder(), packet.payload)) < amplitude(AUDIBLE_DBFS)
 
 
 async def echo(subject: Contestant, settings: Settings) -> Findings:
@@ -50,12 +52,12 @@ async def echo(subject: Contestant, settings: Settings) -> Findings:
         await asyncio.sleep(settings.window)
         after, ended, mine = server.usage(), clock(), usage(os.getpid())
         sent = sum(len(one.track.times) - mark[0] for one, mark in zip(callers, marks, strict=True))
-        back = sum(one.received - mark[1] for one, mark in zip(callers, marks, strict=True))
+        each = [one.received - mark[1] for one, mark in zip(callers, marks, strict=True)]
     share = 100 * (after.cpu_seconds - before.cpu_seconds) / (ended - begun)
     return Findings(
         {
             "cpu.echo": share / settings.callers,
-            "cpu.returned": min(100.0, percent(back, sent)),
+            "cpu.returned": min(100.0, percent(sum(each), sent)),
             "cpu.memory": after.rss_mb,
         },
         {
@@ -63,6 +65,7 @@ async def echo(subject: Contestant, settings: Settings) -> Findings:
             "client": 100 * (mine.cpu_seconds - own.cpu_seconds) / (ended - begun),
             "silent_packets_listened_to": sum(caller.silent for caller in callers),
             "sent": sent,
+            "returned_each": each,
             "threads": after.threads,
         },
     )

@@ -5,9 +5,11 @@ import time
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+import av
+from aiortc.codecs.vpx import vp8_depayload
+from aiortc.rtp import RtpPacket
 
 from benchmarks.findings import Cell, Findings, percentile
 from benchmarks.sound import Samples
@@ -15,6 +17,7 @@ from benchmarks.subjects import Contestant, Server, serving
 from benchmarks.webrtc import codes, pictures
 from benchmarks.webrtc.client import linked
 from benchmarks.webrtc.delays import echoes
+from benchmarks.webrtc.listener import consumed
 from benchmarks.webrtc.settings import Settings
 from benchmarks.webrtc.tracks import microphone, vp8
 from benchmarks.webrtc.wiretap import Wiretap
@@ -39,22 +42,26 @@ class Viewer:
     """When a picture came, and how old it was."""
     unread: int = 0
     _newest: int = 0
+    _parts: list[bytes] = field(default_factory=list)
+    _decoder: Any = field(default_factory=pictures.decoder)
 
-    async def watch(self, track: MediaStreamTrack) -> None:
-        """Note the pictures until the track ends."""
-        while True:
-            try:
-                frame = await track.recv()
-            except MediaStreamError:
-                return
-            at = time.monotonic()
-            number = pictures.number_in(pictures.luma_of(frame))  # type: ignore[arg-type]
-            if number is None:
-                self.unread += 1
-                continue
-            self._newest = pictures.unwrapped(number, self._newest)
-            if self._newest < len(self.sent):
-                self.ages.append((at, at - self.sent[self._newest]))
+    def hear(self, packet: RtpPacket) -> None:
+        """Note the picture that is complete with this packet, if one is."""
+        self._parts.append(vp8_depayload(packet.payload))
+        if packet.marker:
+            whole, self._parts = b"".join(self._parts), []
+            for frame in self._decoder.decode(av.Packet(whole)):
+                self._see(frame)
+
+    def _see(self, frame: av.VideoFrame) -> None:
+        at = time.monotonic()
+        number = pictures.number_in(pictures.luma_of(frame))
+        if number is None:
+            self.unread += 1
+            return
+        self._newest = pictures.unwrapped(number, self._newest)
+        if self._newest < len(self.sent):
+            self.ages.append((at, at - self.sent[self._newest]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +150,14 @@ async def _course(subject: Contestant, handler: str, seconds: float) -> Course:
             await asyncio.sleep(QUIET_SECONDS)
             before = await server.asked("/lag")
             began = time.monotonic()
-            async with linked(server.http, [camera]) as link, asyncio.TaskGroup() as tasks:
-                watching = tasks.create_task(viewer.watch(link.tracks["video"]))
+            async with (
+                linked(
+                    server.http, [camera], lambda link: link.on_packet("video", viewer.hear)
+                ) as link,
+                consumed(link.tracks["video"]),
+            ):
                 await server.asked(f"/inputs?webrtc_id={urllib.parse.quote(link.webrtc_id)}")
                 await _remembered(server, memory, seconds)
-                watching.cancel()
                 during = await server.asked("/lag")
     return Course(
         began,

@@ -95,3 +95,18 @@ async def test_the_goodbye_is_short() -> None:
     outbox.put_last(numbered(1))
     await outbox.finish()
     assert asyncio.get_running_loop().time() < 1
+
+
+@in_virtual_time
+async def test_a_message_on_its_way_is_not_lost_when_the_session_ends() -> None:
+    wire = MemoryWire()
+    wire.stop_reading()
+    outbox = Outbox(wire, Lost())
+    outbox.put(numbered(1))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(outbox.run())
+        await asyncio.sleep(0.1)
+        running.cancel()
+    wire.resume_reading()
+    await outbox.finish()
+    assert [item["data"] for item in texts(wire) if isinstance(item, dict)] == [1]

@@ -527,3 +527,22 @@ async def test_closing_in_the_middle_of_a_restart(leaving_nothing: Any, how: str
                 await call.link.abandon_restart()
         await call.transport.stop()
         await client.close()
+
+
+@pytest.mark.parametrize("how", ["silent", "closed"])
+async def test_the_end_for_want_of_a_sign_of_life(
+    client: Client, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(aioice.ice, "CONSENT_INTERVAL", 0.05)
+    monkeypatch.setattr(aioice.ice, "CONSENT_FAILURES", 1)
+    async with gathered() as server:
+        await introduce(server, client)
+        await asyncio.gather(server.connect(), client.connect())
+        if how == "silent":
+            await client.close()
+            with pytest.raises(ConnectionError):
+                await server.recv()
+            assert server.expired
+        else:
+            await server.close()
+            assert not server.expired

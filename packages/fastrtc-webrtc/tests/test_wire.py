@@ -125,7 +125,7 @@ async def test_a_client_without_a_channel_gets_no_messages() -> None:
     async with connected_end(has_messages=False, data_channel=False) as end:
         end.wire.connected.set()
         await end.wire.send_message("{}")
-        await end.wire.flush()
+        await end.wire.finish()
 
 
 async def test_a_channel_that_was_offered_and_never_opened(
@@ -207,14 +207,14 @@ async def test_a_channel_that_takes_the_place_of_another() -> None:
 
 async def test_flush() -> None:
     async with connected_end() as end:
-        await end.wire.flush()
+        await end.wire.finish()
         end.wire.connected.set()
         channel = await end.use_channel()
-        await end.wire.flush()
+        await end.wire.finish()
         for _ in range(4):
             await end.wire.send_message(json.dumps({"type": "log", "data": "x" * 50_000}))
         assert channel.bufferedAmount
-        await end.wire.flush()
+        await end.wire.finish()
         assert channel.bufferedAmount == 0
 
 
@@ -226,7 +226,7 @@ async def test_flush_does_not_wait_long(monkeypatch: pytest.MonkeyPatch) -> None
         end.client.stop_reading()
         for _ in range(4):
             await end.wire.send_message("x" * 50_000)
-        await end.wire.flush()
+        await end.wire.finish()
 
 
 # Media

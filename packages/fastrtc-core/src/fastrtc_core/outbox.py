@@ -35,6 +35,7 @@ class Outbox:
         self._wire = wire
         self._lost = lost
         self._queue: asyncio.Queue[str | Settle] = asyncio.Queue(MAX_MESSAGES)
+        self._next: str | Settle | None = None
         self._loop = asyncio.get_running_loop()
         self._under_way: dict[object, float] = {}
         self._check: asyncio.TimerHandle | None = None
@@ -67,7 +68,7 @@ class Outbox:
             self._check.cancel()
         with suppress(TimeoutError, SessionClosedError):
             async with asyncio.timeout(GOODBYE_TIMEOUT):
-                while not self._queue.empty():
+                while self._next is not None or not self._queue.empty():
                     await self._send_next()
 
     async def deliver(self, sending: Awaitable[None]) -> None:
@@ -99,9 +100,12 @@ class Outbox:
             self._check = self._loop.call_at(due, self._check_progress)
 
     async def _send_next(self) -> None:
-        item = await self._queue.get()
-        if not isinstance(item, str):
-            await item()
-            return
-        self.sent += 1
-        await self.deliver(self._wire.send_message(item))
+        # Kept until it is done: `run` may be cancelled meanwhile, and `finish` goes on with it.
+        if self._next is None:
+            self._next = await self._queue.get()
+        if isinstance(self._next, str):
+            await self.deliver(self._wire.send_message(self._next))
+            self.sent += 1
+        else:
+            await self._next()
+        self._next = None

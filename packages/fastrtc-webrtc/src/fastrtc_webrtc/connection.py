@@ -116,7 +116,7 @@ class Connection:
             self.session.cancel()
             if not self.answered.done():
                 self.answered.set_exception(UnknownSessionError(client.session_id))
-            await self._wire.flush()
+            await self._wire.finish()
             if self._peer is not None:
                 await self._drop(self._peer)
 
@@ -300,13 +300,15 @@ class Connection:
         logger.debug("session %s: connection %s", self.client.session_id, state)
         if peer is not self._peer:
             return
+        if state not in ("connected", "failed", "closed"):
+            return
         if state == "connected":
             self._wire.connected.set()
             self._check_in(self._settings.reconnect_grace)
-        elif state == "closed" or (state == "failed" and not self._wire.connected.is_set()):
-            self._left.set()
-        elif state == "failed":
+        elif self._wire.connected.is_set() and (state == "failed" or peer.lost):
             self._check_signs()
+        else:
+            self._left.set()
 
     # Media and messages
 

@@ -87,6 +87,8 @@ class IceConnection(Connection):
         self._loop = asyncio.get_running_loop()
         self.last_heard: float = self._loop.time()
         """When the last packet of the peer came, on the event loop's clock."""
+        self.expired = False
+        """Whether it is closed because the peer was silent for too long, RFC 7675."""
         self.media: Callable[[bytes], bool] | None = None
         """Takes RTP and RTCP packets as they come; returns whether it did."""
 
@@ -126,6 +128,13 @@ class IceConnection(Connection):
         """Take a check of the peer's."""
         self.last_heard = self._loop.time()
         super().request_received(message, addr, protocol)
+
+    async def close(self) -> None:
+        """Close the connection, also if who waits for it is cancelled: aioice could not go on."""
+        # For want of consent aioice closes it itself, and has forgotten who checks that before.
+        if self._nominated and self._query_consent_task is None:
+            self.expired = True
+        await asyncio.shield(super().close())
 
     def send_now(self, data: bytes) -> None:
         """Send a packet without waiting.
@@ -312,7 +321,7 @@ class IceLink:
             await self._close(agent)
 
     async def _close(self, agent: IceConnection) -> None:
-        await agent.close()  # if it is cut short, `close` ends it
+        await agent.close()
         self._agents.discard(agent)
 
     def _give_up(self, fresh: IceConnection) -> None:

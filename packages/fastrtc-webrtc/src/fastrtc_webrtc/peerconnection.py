@@ -178,6 +178,11 @@ class PeerConnection(RTCPeerConnection):
         """When the last packet of the peer came, on the event loop's clock."""
         return max((link.last_heard for link in self.links), default=0.0)
 
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is closed for want of a sign of life, not by either side."""
+        return any(link.connection.expired for link in self.links)
+
     async def prepare_restart(self, ufrag: str, pwd: str) -> list[tuple[IceLink, IceConnection]]:
         """Have the next answer describe new ICE agents, to be connected by `IceLink`.
 
@@ -201,7 +206,7 @@ class PeerConnection(RTCPeerConnection):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 for link in self.links:
                     await link.abandon_restart()  # aiortc waits for the end of the agent it knows
-                await self.close()
+                await asyncio.shield(self.close())  # which can't be taken up again
         except TimeoutError:
             logger.warning("a peer connection took more than %g s to close", CLOSE_TIMEOUT)
         finally:

@@ -53,6 +53,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "too_large": 413,
     "too_many_requests": 429,
     "negotiation_failed": 500,
+    "configuration_failed": 500,
     "workers_exhausted": 503,
 }
 """HTTP status of every failure."""

@@ -52,7 +52,7 @@ def add_routes(
     """Add the routes of a transport to an application."""
     guard = Guard(transport)
     signalling = SignallingRoutes(transport)
-    whip = WhipRoutes(transport, path)
+    whip = WhipRoutes(transport)
     router = app.router if isinstance(app, Starlette) else app
     _add_offer(app, path + "/webrtc/offer", guard.checked(signalling.offer), tags)
     own: list[tuple[str, Endpoint, list[str]]] = [
@@ -70,7 +70,8 @@ def add_routes(
         ("/webrtc/resource/{id}/{token}", guard.preflight, ["OPTIONS"]),
         *_client_files(),
     ]
-    router.routes.extend(Route(path + at, do, methods=methods) for at, do, methods in own)
+    prefix = getattr(router, "prefix", "") + path  # of FastAPI's, which minds it in its own routes
+    router.routes.extend(Route(prefix + at, do, methods=methods) for at, do, methods in own)
 
 
 class Guard:

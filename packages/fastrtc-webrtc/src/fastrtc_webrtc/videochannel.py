@@ -25,8 +25,8 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 Picture = PlanarPicture | VideoFrame
-Due = tuple[float, Picture]
-"""A picture and when it is to be seen, on the event loop's clock."""
+Sent = tuple[float, Picture]
+"""When a picture was sent, on the event loop's clock, and the picture."""
 
 Encoding = tuple[list[bytes], bool]
 
@@ -53,7 +53,7 @@ class VideoCounters:
     """Of these."""
 
     dropped: int = 0
-    """Overtaken by newer ones, or cleared with their sound."""
+    """Overtaken by newer ones."""
 
     skipped: int = 0
     """Left out to keep the bit rate, or the highest rate of pictures."""
@@ -129,7 +129,7 @@ class VideoChannel:
         self._begun: dict[EncodedSink, bool] = {}  # whether it has had a key frame
         self._limits: dict[EncodedSink, int] = {}
         self._job: asyncio.Future[Encoding] | None = None
-        self._next: Due | None = None
+        self._next: Sent | None = None
         self._timestamp = -1
         self._key_wanted = False
         self._last_key = float("-inf")
@@ -167,11 +167,11 @@ class VideoChannel:
             allowed = max(self._work.loop.time(), self._last_key + KEY_INTERVAL)
             self._timer = self._work.loop.call_at(allowed + PATIENCE, self._lose_patience)
 
-    def take(self, due: Due) -> None:
+    def take(self, sent: Sent) -> None:
         """Encode a picture, now or as the next one."""
         if self._next is not None:
             self._work.counters.dropped += 1
-        self._next = due
+        self._next = sent
         if self._job is None:
             self._encode_next()
 
@@ -197,8 +197,8 @@ class VideoChannel:
 
     def _encode_next(self) -> None:
         assert self._next is not None
-        (due, picture), self._next = self._next, None
-        self._timestamp = max(self._timestamp + 1, self._clock.ticks(due, CLOCK))
+        (time, picture), self._next = self._next, None
+        self._timestamp = max(self._timestamp + 1, self._clock.ticks(time, CLOCK))
         key = self._key_wanted and self._work.loop.time() >= self._last_key + KEY_INTERVAL
         self._job = self._work.run(self._encode, picture, self._timestamp, key)
         self._job.add_done_callback(self._encoded)

@@ -1,32 +1,24 @@
 """A session's outgoing pictures: the latest one wins, encoded once for however many peers.
 
-Theory of operation. A picture that is sent is converted at once, in a thread, and waits until it is
-due, which is as late as the sound that was sent before it. Then the channel of every codec in
-demand takes it, see `fastrtc_webrtc.videochannel`. So only pictures that are not due yet can pile
-up, and of these there is a bound, at which the producer is held.
+Theory of operation. A picture that is sent is converted at once, in a thread, one at a time. Then
+the channel of every codec in demand takes it, see `fastrtc_webrtc.videochannel`. Nothing piles up:
+of the pictures that are sent while one is converted only the newest is converted next, and of those
+that come while one is encoded only the newest is encoded next.
 """
 
 import asyncio
-from collections import deque
 from concurrent.futures import Executor
 from typing import Final
 
 from fastrtc_core import VideoFrame
 from fastrtc_webrtc.encoded import EncodedSink, MediaClock
-from fastrtc_webrtc.pictures import PlanarPicture
 from fastrtc_webrtc.settings import PixelFormat
-from fastrtc_webrtc.videochannel import Due, Picture, PictureWork, VideoChannel, VideoCounters
+from fastrtc_webrtc.videochannel import Picture, PictureWork, VideoChannel, VideoCounters
 from fastrtc_webrtc.videocodecs import create_encoder
 from fastrtc_webrtc.videoparameters import VideoParameters
 
-MOST_WAITING: Final = 16
-"""Pictures that wait for their time: half a second at 30 a second, more than sound is ahead."""
-
-LEAST_DISTANCE: Final = 0.005
-"""Seconds between two pictures, if the sound that they belong to was shortened."""
-
 EARLY: Final = 0.001
-"""Seconds before its time that a picture may go: timers are no better."""
+"""Seconds by which a picture may come too soon for the highest rate: timers are no better."""
 
 
 class VideoOutlet:
@@ -51,14 +43,10 @@ class VideoOutlet:
         self._clock = clock
         self._parameters = parameters
         self._work = PictureWork(executor, pixel_format)
-        self._loop = asyncio.get_running_loop()
         self._channels: dict[str, VideoChannel] = {}
         self._last: Picture | None = None
-        self._waiting: deque[Due] = deque()
         self._turn = asyncio.Lock()
-        self._room = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
-        self._next_due = float("-inf")
+        self._next_allowed = float("-inf")
         self._closed = False
 
     @property
@@ -119,91 +107,48 @@ class VideoOutlet:
 
     # Pictures
 
-    async def send(self, frame: VideoFrame, delay: float = 0.0) -> None:
-        """Send a picture; wait while too many wait to be due.
+    async def send(self, frame: VideoFrame) -> None:
+        """Send a picture, to be seen now; wait until it is converted.
 
         Its array may be changed once this has returned, if anybody is subscribed.
-
-        Args:
-            frame: What to send.
-            delay: Seconds until it is to be seen: how far the sound is ahead.
-
         """
-        due = self._loop.time() + delay
-        if self._closed or self._too_soon(due):
+        time = self._work.loop.time()
+        if self._closed or self._too_soon(time):
             return
         self.counters.taken += 1
-        if not self._channels:
-            self._drop_waiting()
-            self._last = frame
-            return
+        number = self.counters.taken
         async with self._turn:
-            await self._make_room()
-            picture = await self._convert(frame)
-            if picture is not None and not self._closed:
-                self._wait_until(due, picture)
-
-    def clear(self) -> None:
-        """Drop the pictures that wait: the sound that they belong to was dropped."""
-        self.counters.dropped += len(self._waiting)
-        self._drop_waiting()
+            if number != self.counters.taken:
+                self.counters.dropped += 1
+                return
+            picture = await self._convert(frame) if self._channels else frame
+            if picture is None or self._closed:
+                return
+            self._last = picture
+            for channel in self._channels.values():
+                channel.take((time, picture))
 
     def close(self) -> None:
         """End; what is being encoded goes nowhere. May be called again."""
         self._closed = True
-        self._drop_waiting()
         for channel in self._channels.values():
             channel.close()
         self._channels.clear()
         self._last = None
 
-    def _too_soon(self, due: float) -> bool:
+    def _too_soon(self, time: float) -> bool:
         if self._parameters.max_framerate is None:
             return False
         distance = 1 / self._parameters.max_framerate
-        if due < self._next_due - EARLY:
+        if time < self._next_allowed - EARLY:
             self.counters.skipped += 1
             return True
-        self._next_due = max(self._next_due, due - distance) + distance
+        self._next_allowed = max(self._next_allowed, time - distance) + distance
         return False
 
-    async def _make_room(self) -> None:
-        while len(self._waiting) >= MOST_WAITING:
-            self._room.clear()
-            await self._room.wait()
-
-    async def _convert(self, frame: VideoFrame) -> PlanarPicture | None:
+    async def _convert(self, frame: VideoFrame) -> Picture | None:
         try:
             return await self._work.run(self._work.planar, frame)
         except Exception as error:  # noqa: BLE001 - one bad picture is not the end of a session
             self._work.note_failure("a picture could not be converted", error)
             return None
-
-    def _wait_until(self, due: float, picture: PlanarPicture) -> None:
-        if self._waiting:
-            due = max(due, self._waiting[-1][0] + LEAST_DISTANCE)
-        self._waiting.append((due, picture))
-        if self._timer is None:
-            self._play()
-
-    def _play(self) -> None:
-        self._timer = None
-        now = self._loop.time() + EARLY
-        newest: Due | None = None
-        while self._waiting and self._waiting[0][0] <= now:
-            self.counters.dropped += newest is not None
-            newest = self._waiting.popleft()
-            self._room.set()
-        if newest is not None:
-            self._last = newest[1]
-            for channel in self._channels.values():
-                channel.take(newest)
-        if self._waiting:
-            self._timer = self._loop.call_at(self._waiting[0][0], self._play)
-
-    def _drop_waiting(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._waiting.clear()
-        self._room.set()

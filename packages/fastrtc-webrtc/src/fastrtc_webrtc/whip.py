@@ -27,6 +27,9 @@ logger = logging.getLogger("fastrtc_webrtc")
 SDP: Final = "application/sdp"
 FRAGMENT: Final = "application/trickle-ice-sdpfrag"
 
+ANY_ENTITY: Final = ("*", '"*"')
+"""What If-Match says in a restart: RFC 9725 section 4.3.3 has quotes in its example, RFC 9110 not."""
+
 CREATED: Final = 201
 NO_CONTENT: Final = 204
 FORBIDDEN: Final = 403
@@ -40,13 +43,11 @@ class WhipRoutes:
 
     Args:
         transport: Whose routes.
-        path: Their prefix.
 
     """
 
-    def __init__(self, transport: "WebRTCTransport", path: str) -> None:
+    def __init__(self, transport: "WebRTCTransport") -> None:
         self._transport = transport
-        self._path = path
 
     async def publish(self, request: Request) -> Response:
         """Take the offer of a publisher (WHIP)."""
@@ -112,9 +113,9 @@ class WhipRoutes:
             return JSONResponse(content, UNAVAILABLE if status == 200 else status)
         except UnknownSessionError as error:
             return failed("unknown_session", str(error))
-        resource = f"{self._path}/webrtc/resource/{client.session_id}/{client.token}"
+        resource = f"/webrtc/resource/{client.session_id}/{client.token}"
         response = Response(answer, CREATED, media_type=SDP)
-        response.headers["Location"] = request.scope.get("root_path", "") + resource
+        response.headers["Location"] = _prefix(request) + resource
         response.headers["ETag"] = f'"{client.offer.transport.ufrag}"'
         response.headers["Accept-Patch"] = FRAGMENT
         for link in await self._links():
@@ -122,7 +123,7 @@ class WhipRoutes:
         return response
 
     async def _restart(self, request: Request, ufrag: str, fragment: Fragment) -> Response:
-        if request.headers.get("if-match") != "*":  # RFC 9725 section 4.3.3
+        if request.headers.get("if-match") not in ANY_ENTITY:
             return _refused(PRECONDITION_FAILED, 'an ICE restart needs the field If-Match: "*"')
         if fragment.pwd is None:
             return failed("bad_sdp", "an ICE restart needs a new password: a=ice-pwd")
@@ -156,6 +157,15 @@ class WhipRoutes:
             logger.warning("a client was given no ICE servers: %s", error)
             return []
         return link_headers((configuration or {}).get("iceServers", []))
+
+
+def _prefix(request: Request) -> str:
+    """Return where the stream is mounted, whatever is mounted on what."""
+    root, path = request.scope.get("root_path", ""), request.scope["path"]
+    whole: str = path if path.startswith(root) else root + path
+    watched = request.path_params.get("watched")
+    ending = f"/whep/{watched}" if watched else whole[whole.rindex("/") :]
+    return whole.removesuffix(ending)
 
 
 def _refused(status: int, message: str) -> Response:

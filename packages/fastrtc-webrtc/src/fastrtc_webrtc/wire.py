@@ -28,8 +28,8 @@ CHANNEL_TIMEOUT: Final = 5.0
 BUFFERED: Final = 1 << 18
 """Bytes that may wait in a data channel before the next message does."""
 
-FLUSH_TIMEOUT: Final = 0.5
-"""Seconds for the last messages to leave before a connection is closed."""
+FINISH_TIMEOUT: Final = 0.5
+"""Seconds for the last messages to arrive before a connection is closed."""
 
 Subscribe = Callable[[RtpSender], None]
 
@@ -74,10 +74,8 @@ class Outlets:
                 self.video.unsubscribe(sender)
 
     def clear(self) -> None:
-        """Drop what waits for its time."""
+        """Drop the sound that waits for its time; pictures never do."""
         self.audio.clear()
-        if self.video is not None:
-            self.video.clear()
 
     def close(self) -> None:
         """Send nothing more to anybody."""
@@ -170,18 +168,19 @@ class PeerWire:
             self._channel = None
             self._channel_open.clear()
 
-    async def flush(self) -> None:
-        """Wait a moment for the last messages to leave."""
+    async def finish(self) -> None:
+        """Let the last messages arrive: close the data channel, which it does after them."""
         channel = self._channel
-        if channel is None or channel.readyState != "open" or not channel.bufferedAmount:
+        if channel is None or channel.readyState != "open":
             return
-        channel.bufferedAmountLowThreshold = 0
-        self._room.clear()
+        channel.close()
         try:
-            async with asyncio.timeout(FLUSH_TIMEOUT):
-                await self._room.wait()
+            async with asyncio.timeout(FINISH_TIMEOUT):
+                while self._channel is channel:
+                    self._room.clear()
+                    await self._room.wait()
         except TimeoutError:
-            logger.debug("the last messages did not leave in time")
+            logger.debug("the last messages did not arrive in time")
 
     async def _open_channel(self) -> RTCDataChannel | None:
         """Wait for the data channel; None if there is none."""

@@ -81,6 +81,16 @@ async def test_pictures_whichever_way(
     assert finding.level == "ok", finding
 
 
+async def test_a_stream_that_ends_at_once(serving_stream: Serving) -> None:
+    def nothing() -> Iterator[Any]:
+        yield from ()
+
+    async with serving_stream(Stream(nothing, modality="audio", mode="receive")) as server:
+        finding = await check_connection(server.url, None, mode="receive")
+    assert finding.level == "note"
+    assert finding.text.endswith("; the stream ended it at once.")
+
+
 async def test_what_else_the_server_says_is_not_taken_for_the_answer(
     serving_stream: Serving, echo: Any
 ) -> None:

@@ -14,7 +14,7 @@ from fastrtc_core.session import Mode
 from fastrtc_webrtc.configuration import server_configuration
 from fastrtc_webrtc.doctor.addresses import is_here
 from fastrtc_webrtc.doctor.asking import NoAnswerError, ask
-from fastrtc_webrtc.doctor.findings import PATIENCE, Finding, fault, ok
+from fastrtc_webrtc.doctor.findings import PATIENCE, Finding, fault, note, ok
 from fastrtc_webrtc.ice import COMPONENT, IceLink, IceOptions
 
 CONNECTING: Final = 2 * PATIENCE
@@ -72,12 +72,19 @@ async def check_connection(
     except (ConnectionError, TimeoutError):
         return _no_path(attempt, relay=relay)
     else:
-        way = "through the relay " if relay else ""
-        return ok(
-            f"A connection {way}works: {attempt.way}, {1000 * seconds:.0f} ms there and back."
-        )
+        return _working(attempt.way, seconds, relay=relay)
     finally:
         await attempt.close()
+
+
+def _working(way: str, seconds: float | None, *, relay: bool) -> Finding:
+    works = f"A connection {'through the relay ' if relay else ''}works: {way}"
+    if seconds is None:
+        return note(
+            f"{works}; the stream ended it at once.",
+            "That is fine for a stream that has an end; else the server's log says more.",
+        )
+    return ok(f"{works}, {1000 * seconds:.0f} ms there and back.")
 
 
 def _no_path(attempt: "_Attempt", *, relay: bool) -> Finding:
@@ -112,7 +119,7 @@ class _Attempt:
         self._patience = patience
         self._session: dict[str, Any] = {}
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.told: list[str] = []
         """The addresses that the server tells."""
         self.relayed = False
@@ -120,8 +127,8 @@ class _Attempt:
         self.way = ""
         """Over what it goes, once it stands."""
 
-    async def ping(self, kinds: Sequence[str], direction: str, *, loopback: bool) -> float:
-        """Return the seconds that a message and the answer to it take.
+    async def ping(self, kinds: Sequence[str], direction: str, *, loopback: bool) -> float | None:
+        """Return the seconds that a message and the answer to it take; None if the stream ends.
 
         Args:
             kinds: Of the media that is negotiated; none is sent.
@@ -152,8 +159,7 @@ class _Attempt:
         loop = asyncio.get_running_loop()
         asked = loop.time()
         channel.send(PING)
-        await self._answered
-        return loop.time() - asked
+        return loop.time() - asked if await self._answered else None
 
     def _watched_channel(self) -> RTCDataChannel:
         channel = self._peer.createDataChannel("text")
@@ -166,7 +172,12 @@ class _Attempt:
         @channel.on("message")
         def on_message(data: object) -> None:
             if _is_pong(data) and not self._answered.done():
-                self._answered.set_result(None)
+                self._answered.set_result(True)
+
+        @channel.on("close")
+        def on_close() -> None:
+            if not self._answered.done():
+                self._answered.set_result(False)
 
         @self._peer.on("connectionstatechange")
         def on_change() -> None:

@@ -206,6 +206,11 @@ def _turn_fault(url: str, error: Exception, patience: float) -> Finding:
             )
         case ConnectionRefusedError():
             return fault(f"Nothing listens at {url}.", "Check host and port; start the server.")
+        case ConnectionError():
+            return fault(
+                f"The TURN server {url} breaks the connection off.",
+                "Check the port, and that TLS is on there if the URL begins with turns:.",
+            )
         case TimeoutError() | stun.TransactionTimeout():
             return fault(
                 f"The TURN server {url} does not answer within {patience:g} s.",
