@@ -109,7 +109,7 @@ def _over(delays: Sequence[float], usual: Sequence[float]) -> Cell:
 
 def _figures(seen: Course, rows: str) -> Findings:
     start = seen.began + WARM_SECONDS
-    ages = [age for at, age in seen.ages if at >= start]
+    ages = [1000 * age for at, age in seen.ages if at >= start]
     memory = [mb for at, mb in seen.memory if at >= start]
     if not ages:
         raise RuntimeError("no picture came back")
@@ -122,7 +122,7 @@ def _figures(seen: Course, rows: str) -> Findings:
             f"{rows}fps": len(ages) / (seen.ages[-1][0] - start),
         },
         {
-            "last_age_s": ages[-1],
+            "last_age_ms": ages[-1],
             "unread": seen.unread,
             "memory_mb": [round(mb, 1) for mb in memory[::10]],
             "memory_at_end_mb": memory[-1] - memory[0],

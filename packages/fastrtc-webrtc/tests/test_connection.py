@@ -152,15 +152,13 @@ async def test_a_client_that_is_only_quiet(site: Any, connected: Any, ends: Any)
         peer = connection._peer
         assert peer is not None
         before = peer.last_heard
-        while peer.last_heard == before:  # noqa: ASYNC110 - it has no event
+        while peer.last_heard == before:
             await asyncio.sleep(0.05)
         connection._check_signs()
         assert not connection._left.is_set()
 
 
-async def test_coming_back_again_and_again(
-    site: Any, connected: Any, leaving_nothing: Any
-) -> None:
+async def test_coming_back_again_and_again(site: Any, connected: Any, leaving_nothing: Any) -> None:
     async with leaving_nothing(), site() as where, connected(where.server) as client:
         [session] = where.stream.sessions
         for _ in range(3):

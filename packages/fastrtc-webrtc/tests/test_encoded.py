@@ -9,7 +9,12 @@ CLOCK = MediaClock(origin=1000.0, wall=1_700_000_000.0)
 
 @pytest.mark.parametrize(
     ("time", "rate", "ticks"),
-    [(1000.0, 48_000, 0), (1001.5, 48_000, 72_000), (1001.5, 90_000, 135_000), (999.0, 8000, -8000)],
+    [
+        (1000.0, 48_000, 0),
+        (1001.5, 48_000, 72_000),
+        (1001.5, 90_000, 135_000),
+        (999.0, 8000, -8000),
+    ],
 )
 def test_ticks(time: float, rate: int, ticks: int) -> None:
     assert CLOCK.ticks(time, rate) == ticks

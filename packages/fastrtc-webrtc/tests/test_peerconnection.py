@@ -187,9 +187,7 @@ async def test_sections_that_are_rejected() -> None:
         seen: list[str] = []
 
         async def post(path: str, body: Any) -> tuple[int, dict[str, Any]]:
-            status, answer = await answerer.post(
-                path, {"sdp": with_a_strange_section(body["sdp"])}
-            )
+            status, answer = await answerer.post(path, {"sdp": with_a_strange_section(body["sdp"])})
             seen.append(answer["sdp"])
             parts = answer["sdp"].split("\r\nm=")
             kept = [part for part in parts if not part.startswith("text")]
@@ -326,9 +324,7 @@ async def test_restarting_ice() -> None:
 
         async def post(path: str, body: Any) -> tuple[int, dict[str, Any]]:
             if answerer.offers:
-                facts = check_offer(
-                    body["sdp"], modality="audio", mode="send-receive"
-                ).transport
+                facts = check_offer(body["sdp"], modality="audio", mode="send-receive").transport
                 restarts.extend(await answerer.peer.prepare_restart(facts.ufrag, facts.pwd))
             return await answerer.post(path, body)
 

@@ -214,7 +214,9 @@ async def test_origins(origin: str | None, allowed: Any, passes: bool) -> None:
         for ask in (
             http.post("/webrtc/offer", json=BODY, headers=headers),
             http.get("/webrtc/config", headers=headers),
-            http.post("/whip", content=OFFER, headers={"content-type": "application/sdp"} | headers),
+            http.post(
+                "/whip", content=OFFER, headers={"content-type": "application/sdp"} | headers
+            ),
         ):
             response = await ask
             assert (response.status_code < 300) is passes

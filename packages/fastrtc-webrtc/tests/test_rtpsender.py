@@ -61,9 +61,7 @@ def parameters(kind: Kind, *, rtx: bool = False) -> RTCRtpSendParameters:
         codec = RTCRtpCodecParameters("video/VP8", 90_000, None, 97)
     codecs = [codec]
     if rtx:
-        codecs.append(
-            RTCRtpCodecParameters("video/rtx", 90_000, None, 98, parameters={"apt": 97})
-        )
+        codecs.append(RTCRtpCodecParameters("video/rtx", 90_000, None, 98, parameters={"apt": 97}))
     return RTCRtpSendParameters(
         codecs=codecs,
         headerExtensions=EXTENSIONS,

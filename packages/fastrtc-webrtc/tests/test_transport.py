@@ -31,9 +31,7 @@ async def listen(audio: object) -> None: ...
 
 def stream_of(**options: Any) -> Stream:
     settings = WebRTCSettings(bind_addresses=("127.0.0.1",), **options.pop("settings", {}))
-    return Stream(
-        listen, modality="audio", transport_settings={"webrtc": settings}, **options
-    )
+    return Stream(listen, modality="audio", transport_settings={"webrtc": settings}, **options)
 
 
 @asynccontextmanager

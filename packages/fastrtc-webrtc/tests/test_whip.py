@@ -57,7 +57,7 @@ class Site:
     def remote(self, id: str) -> list[Any]:
         peer = self.transport.signalling._connections[id]._peer
         assert peer is not None
-        return [c.port for c in peer.links[0]._transport._connection.remote_candidates]
+        return [c.port for c in peer.links[0].newest.remote_candidates]
 
 
 @asynccontextmanager
@@ -108,7 +108,11 @@ async def test_publishing() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [path.stem for path in OFFERS.iterdir() if path.stem.startswith(("obs", "ffmpeg", "gstreamer"))],
+    [
+        path.stem
+        for path in OFFERS.iterdir()
+        if path.stem.startswith(("obs", "ffmpeg", "gstreamer"))
+    ],
 )
 async def test_publishers(name: str) -> None:
     async with site(allow_extra_tracks=True) as where:

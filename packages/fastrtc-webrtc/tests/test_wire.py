@@ -24,7 +24,7 @@ from fastrtc_webrtc.testing import RTCClient
 from fastrtc_webrtc.testing.media import flat_picture, loudest_hz, tone
 from fastrtc_webrtc.videooutlet import VideoOutlet
 from fastrtc_webrtc.videoparameters import VideoParameters
-from fastrtc_webrtc.wire import BUFFERED, LEAD, Outlets, PeerWire, audio_outlet
+from fastrtc_webrtc.wire import BUFFERED, LEAD, Outlets, PeerWire
 
 BOTH = {"audio": "sendrecv", "video": "sendrecv"}
 
@@ -59,7 +59,7 @@ def outlets_of(threads: EncoderThreads, *, video: bool) -> Outlets:
             parameters=VideoParameters.from_rtp_params(None),
             executor=threads,
         )
-    return Outlets(clock, audio_outlet(clock, with_video=video), pictures)
+    return Outlets(clock, AudioOutlet(clock), pictures)
 
 
 @asynccontextmanager
@@ -205,21 +205,26 @@ async def test_a_channel_that_takes_the_place_of_another() -> None:
         assert await came.get() == "for the second"
 
 
-async def test_flush() -> None:
+async def test_the_last_messages_arrive() -> None:
     async with connected_end() as end:
-        await end.wire.finish()
+        await end.wire.finish()  # there is no channel yet
         end.wire.connected.set()
         channel = await end.use_channel()
-        await end.wire.finish()
-        for _ in range(4):
-            await end.wire.send_message(json.dumps({"type": "log", "data": "x" * 50_000}))
+        closed = asyncio.Event()
+        assert end.client.channel is not None
+        end.client.channel.on("close", closed.set)
+        for number in range(4):
+            text = json.dumps({"type": "log", "data": "x" * 50_000, "number": number})
+            await end.wire.send_message(text)
         assert channel.bufferedAmount
         await end.wire.finish()
-        assert channel.bufferedAmount == 0
+        await closed.wait()
+        assert [(await end.received())["number"] for _ in range(4)] == [0, 1, 2, 3]
+        await end.wire.finish()
 
 
-async def test_flush_does_not_wait_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire_module, "FLUSH_TIMEOUT", 0.1)
+async def test_the_last_messages_are_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "FINISH_TIMEOUT", 0.1)
     async with connected_end() as end:
         end.wire.connected.set()
         await end.use_channel()

@@ -130,8 +130,11 @@ class AudioOutlet:
         self._pump()
 
     def clear(self) -> None:
-        """Drop what has not been sent."""
+        """Drop what has not been sent, the end that encoders hold back included."""
         self._waiting = self._waiting[:, :0]
+        if self._has_tail:
+            self._has_tail = False
+            self._encoders = {name: self._new_encoder(name) for name in self._encoders}
 
     def close(self) -> None:
         """Send nothing more."""

@@ -12,9 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from aiortc import MediaStreamTrack, RTCDataChannel
-from aiortc.mediastreams import MediaStreamError
-from av import VideoFrame as AVVideoFrame
+from aiortc import RTCDataChannel
 
 from fastrtc_core import CloseReason, ConnectionRequest, Session, Stream, UnknownSessionError
 from fastrtc_core.handlers import StreamHandlerBase
@@ -93,7 +91,6 @@ class Connection:
         self.offer = client.offer
         """The newest."""
         self._candidates = 0
-        self._track: MediaStreamTrack | None = None
         self._check: asyncio.TimerHandle | None = None
 
     async def serve(self) -> None:
@@ -287,6 +284,8 @@ class Connection:
         try:
             async with asyncio.timeout(self._settings.connect_timeout):
                 await link.finish_restart(fresh)
+            if self._peer is not None and self._peer.video_receiver is not None:
+                await self._peer.video_receiver.request_key_frame()
         except (ConnectionError, TimeoutError):
             logger.info("session %s: an ICE restart came to nothing", self.client.session_id)
 
@@ -314,23 +313,13 @@ class Connection:
 
     def _take_media(self, peer: PeerConnection) -> None:
         session = self.session.result()
-        receiver, track = peer.audio_receiver, peer.video_track
-        if receiver is not None and not receiver.listening:
+        sound, pictures = peer.audio_receiver, peer.video_receiver
+        if sound is not None and not sound.listening:
             handler = session.handler
             channels = 1 if handler.expected_layout == "mono" else 2
-            receiver.listen(session.offer_audio, handler.input_sample_rate, channels)
-        if track is not None and track is not self._track:
-            self._track = track
-            self._start(self._take_pictures(session, track))
-
-    async def _take_pictures(self, session: Session, track: MediaStreamTrack) -> None:
-        try:
-            while True:
-                picture = await track.recv()
-                if isinstance(picture, AVVideoFrame):
-                    session.push_video(self._converter.lazy(picture))
-        except MediaStreamError:
-            logger.debug("session %s: no more pictures", session.id)
+            sound.listen(session.offer_audio, handler.input_sample_rate, channels)
+        if pictures is not None and not pictures.listening:
+            pictures.listen(lambda picture: session.push_video(self._converter.lazy(picture)))
 
     def _channel_opened(self, peer: PeerConnection, channel: RTCDataChannel) -> None:
         if peer is not self._peer:

@@ -249,6 +249,8 @@ class IceLink:
         transport._send = self._send
         self.connection = connection
         """The agent that carries data now."""
+        self.newest = connection
+        """The agent that answers describe and candidates are for: in a restart, another one."""
         self._agents = {connection}
         """All that are not closed: in a restart there are two."""
 
@@ -271,7 +273,7 @@ class IceLink:
 
     async def add_candidate(self, remote: RemoteCandidate) -> None:
         """Try to reach the peer at an address; a mDNS name is looked up first."""
-        await self._transport._connection.add_remote_candidate(
+        await self.newest.add_remote_candidate(
             Candidate(
                 foundation=remote.foundation,
                 component=remote.component,
@@ -292,8 +294,7 @@ class IceLink:
         """Have the next answer describe a new agent, and return it; `finish_restart` uses it."""
         fresh = self.connection.fresh()
         self._agents.add(fresh)
-        self._transport.iceGatherer._connection = fresh
-        self._transport._connection = fresh
+        self._transport.iceGatherer._connection = self.newest = fresh
         return fresh
 
     async def finish_restart(self, fresh: IceConnection) -> None:
@@ -310,6 +311,7 @@ class IceLink:
             await self._close(fresh)
             raise
         old, self.connection = self.connection, fresh
+        self._transport._connection = fresh
         # aiortc's monitor waits for the end of the agent: of this one from now on.
         fresh._event_waiter, old._event_waiter = old._event_waiter, None
         await self._close(old)
@@ -325,9 +327,8 @@ class IceLink:
         self._agents.discard(agent)
 
     def _give_up(self, fresh: IceConnection) -> None:
-        if self._transport._connection is fresh:  # no newer one has taken its place
-            self._transport.iceGatherer._connection = self.connection
-            self._transport._connection = self.connection
+        if self.newest is fresh:  # nor has a newer one taken its place
+            self._transport.iceGatherer._connection = self.newest = self.connection
 
 
 def _servers(connection: Connection) -> dict[str, Any]:

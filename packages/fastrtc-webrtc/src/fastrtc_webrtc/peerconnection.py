@@ -10,13 +10,14 @@ aiortc's               is replaced because
 =====================  ==========================================================================
 ICE connection         it has no choice of ports and addresses, and no restart
 receiver of sound      it adds 80 ms, 280 after the first lost packet, and conceals nothing
-buffer of pictures     it adds the time to the next picture
+receiver of pictures   its buffer adds the time to the next picture, its threads hold memory
 sender                 it encodes for one peer, stereo, in the event loop's default executor
 =====================  ==========================================================================
 """
 
 import asyncio
 import logging
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +77,8 @@ class PeerOptions:
     """Whether media go to the peer."""
     receives: bool
     """Whether media of the peer are taken."""
+    threads: Executor
+    """Where pictures of the peer are decoded."""
     video_codec: str | None = None
     """The codec of pictures, as ``video/VP8``, if the peer has it; None for its own choice."""
 
@@ -94,6 +97,7 @@ class PeerConnection(RTCPeerConnection):
         self._paths: dict[RTCDtlsTransport, MediaPath] = {}
         self._senders: dict[RTCRtpTransceiver, RtpSender] = {}
         self._receivers: dict[RTCRtpTransceiver, AudioReceiver] = {}
+        self._video_receivers: dict[RTCRtpTransceiver, VideoReceiver] = {}
 
     # In place of aiortc's
 
@@ -117,7 +121,8 @@ class PeerConnection(RTCPeerConnection):
         if kind == "audio":
             receiver = self._receivers[transceiver] = AudioReceiver(path, sender)
         else:
-            receiver = VideoReceiver(path.dtls)
+            receiver = VideoReceiver(path.dtls, self._options.threads)
+            self._video_receivers[transceiver] = receiver
         transceiver._RTCRtpTransceiver__receiver = receiver  # type: ignore[attr-defined]
         transceiver.receiver._set_rtcp_ssrc(sender._ssrc)
         return transceiver
@@ -161,12 +166,10 @@ class PeerConnection(RTCPeerConnection):
         return next(live, None)
 
     @property
-    def video_track(self) -> MediaStreamTrack | None:
-        """The peer's pictures, if there are any."""
-        for transceiver in self.getTransceivers():
-            if transceiver.kind == "video" and _receives(transceiver):
-                return transceiver.receiver.track
-        return None
+    def video_receiver(self) -> VideoReceiver | None:
+        """The receiver of the peer's pictures, if there is one."""
+        live = (own for transceiver, own in self._video_receivers.items() if _receives(transceiver))
+        return next(live, None)
 
     @property
     def links(self) -> list[IceLink]:
@@ -204,8 +207,6 @@ class PeerConnection(RTCPeerConnection):
         """Close the connection, within `CLOSE_TIMEOUT`."""
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
-                for link in self.links:
-                    await link.abandon_restart()  # aiortc waits for the end of the agent it knows
                 await asyncio.shield(self.close())  # which can't be taken up again
         except TimeoutError:
             logger.warning("a peer connection took more than %g s to close", CLOSE_TIMEOUT)

@@ -68,7 +68,7 @@ def add_routes(
         ("/whep", guard.preflight, ["OPTIONS"]),
         ("/whep/{watched}", guard.preflight, ["OPTIONS"]),
         ("/webrtc/resource/{id}/{token}", guard.preflight, ["OPTIONS"]),
-        *_client_files(),
+        *((at, guard.checked(do), methods) for at, do, methods in _client_files()),
     ]
     prefix = getattr(router, "prefix", "") + path  # of FastAPI's, which minds it in its own routes
     router.routes.extend(Route(prefix + at, do, methods=methods) for at, do, methods in own)

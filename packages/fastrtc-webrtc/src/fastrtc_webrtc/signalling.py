@@ -270,6 +270,7 @@ class Signalling:
             ice=self._ice_options(request),
             clock=clock,
             configuration=server_configuration(await self._server_configuration.get()),
+            threads=self._threads,
             sends=watches or self._stream.mode != "send",
             receives=not watches and self._stream.mode != "receive",
             video_codec=None if codec is None else f"video/{codec}",

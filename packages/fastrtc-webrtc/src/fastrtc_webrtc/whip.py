@@ -28,7 +28,7 @@ SDP: Final = "application/sdp"
 FRAGMENT: Final = "application/trickle-ice-sdpfrag"
 
 ANY_ENTITY: Final = ("*", '"*"')
-"""What If-Match says in a restart: RFC 9725 section 4.3.3 has quotes in its example, RFC 9110 not."""
+"""What If-Match says in a restart: with quotes in RFC 9725 section 4.3.3, without in RFC 9110."""
 
 CREATED: Final = 201
 NO_CONTENT: Final = 204

@@ -87,8 +87,9 @@ async def test_a_stream_that_ends_at_once(serving_stream: Serving) -> None:
 
     async with serving_stream(Stream(nothing, modality="audio", mode="receive")) as server:
         finding = await check_connection(server.url, None, mode="receive")
-    assert finding.level == "note"
-    assert finding.text.endswith("; the stream ended it at once.")
+    # Its end and the answer to the message are on the way at the same time.
+    assert finding.level in ("ok", "note")
+    assert re.search(r"works: .*(; the stream ended it at once|there and back)\.$", finding.text)
 
 
 async def test_what_else_the_server_says_is_not_taken_for_the_answer(

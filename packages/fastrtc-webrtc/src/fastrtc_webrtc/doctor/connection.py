@@ -124,7 +124,7 @@ class _Attempt:
         """The addresses that the server tells."""
         self.relayed = False
         """Whether there is a relay at this end."""
-        self.way = ""
+        self.way = "for a moment"
         """Over what it goes, once it stands."""
 
     async def ping(self, kinds: Sequence[str], direction: str, *, loopback: bool) -> float | None:
@@ -153,9 +153,11 @@ class _Attempt:
         self.told = _addresses(answer)
         await self._peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         await self._opened
-        pair = link.connection._nominated[COMPONENT]
-        here, there = pair.local_candidate, pair.remote_candidate
-        self.way = f"{here.type} {here.host} to {there.type} {there.host}"
+        if (pair := link.connection._nominated.get(COMPONENT)) is not None:
+            here, there = pair.local_candidate, pair.remote_candidate
+            self.way = f"{here.type} {here.host} to {there.type} {there.host}"
+        if channel.readyState != "open":
+            return None
         loop = asyncio.get_running_loop()
         asked = loop.time()
         channel.send(PING)

@@ -119,15 +119,16 @@ function withoutPath(sdp, relay) {
 
 /** Returns the milliseconds that a message and the answer to it take; null if the stream ends. */
 function ping(channel) {
+  if (channel.readyState !== "open") return null;
   return new Promise((resolve, reject) => {
     const advice = "Its log says more.";
     const late = fault("The connection stands, but the server answers no message on it.", advice);
     setTimeout(() => reject(new Failure(late)), CONNECTING);
+    const asked = performance.now();
+    channel.onclose = () => resolve(null);
     channel.onmessage = ({ data }) => {
       if (isPong(data)) resolve(performance.now() - asked);
     };
-    channel.onclose = () => resolve(null);
-    const asked = performance.now();
     channel.send(JSON.stringify({ type: "ping" }));
   });
 }
