@@ -135,7 +135,7 @@ class Program:
     def rest(self) -> list[dict[str, Any]]:
         """Wait until it has ended and return what it told."""
         told = []
-        end = time.monotonic() + 2 * PATIENCE
+        end = time.monotonic() + 3 * PATIENCE
         while (line := self._next(end, "end")) is not None:
             told.append(json.loads(line))
         return told

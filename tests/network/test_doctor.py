@@ -10,6 +10,8 @@ from fastrtc_webrtc import get_coturn_credentials
 if TYPE_CHECKING:
     from tests.network.conftest import Network, Networks, Program
 
+pytestmark = pytest.mark.timeout(90)  # all doctors work before the first test begins
+
 HOME, CLOUD, HOTEL = 1, 2, 3
 RELAY, SERVER, NOBODY = 10, 20, 99
 
@@ -22,19 +24,23 @@ SAID = [
     ("relay", "ok", "The TURN server turn:44.128.0.10:3478 relays, from 44.128.0.10"),
     ("relay", "ok", "A connection through the relay works: relay 44.128.0.10 to relay"),
     ("udp blocked", "fault", "The server answers, but no connection comes about"),
-    ("turn", "ok", "The TURN server turn:44.128.0.10:3478 relays, from 44.128.0.10"),
-    ("turn over tcp", "ok", "turn:44.128.0.10:3478?transport=tcp relays, from 44.128.0.10"),
-    ("wrong password", "fault", "turn:44.128.0.10:3478 refuses the user name"),
-    ("stun", "ok", "behind NAT and is seen as 44.128.0.1"),
-    ("stun, no nat", "ok", "there is no NAT"),
-    ("stun blocked", "fault", "The STUN server stun:44.128.0.10:3478 does not answer"),
-    ("no stun", "fault", "The STUN server stun:44.128.0.99:3478 does not answer"),
+    ("servers", "ok", "The TURN server turn:44.128.0.10:3478 relays, from 44.128.0.10"),
+    ("servers", "ok", "behind NAT and is seen as 44.128.0.1"),
+    ("servers, udp blocked", "ok", "turn:44.128.0.10:3478?transport=tcp relays, from 44"),
+    ("servers, udp blocked", "fault", "The STUN server stun:44.128.0.10:3478 does not answer"),
+    ("wrong servers", "fault", "turn:44.128.0.10:3478 refuses the user name"),
+    ("wrong servers", "fault", "The STUN server stun:44.128.0.99:3478 does not answer"),
+    ("no nat", "ok", "there is no NAT"),
     ("no server", "fault", "http://44.128.0.20:8001"),
 ]
 """Words that a finding of a level has, by the case."""
 
 INSECURE = "microphone"
 """A word of the fault that a browser would find with all these servers: they do not use TLS."""
+
+
+def asking(*urls: str) -> tuple[str, ...]:
+    return tuple(word for url in urls for word in ("--ice-server", url))
 
 
 def start_all(network: "Network") -> dict[str, "Program"]:
@@ -60,15 +66,14 @@ def start_all(network: "Network") -> dict[str, "Program"]:
         "udp blocked": network.doctor(guest, office.url),
         "relay": network.doctor(client, f"http://{cloud.address}:8000"),
         "no relay": network.doctor(client, office.url),
-        "turn": network.doctor(client, "--ice-server", server["urls"], *account),
-        "turn over tcp": network.doctor(
-            guest, "--ice-server", f"{server['urls']}?transport=tcp", *account
+        "servers": network.doctor(client, *asking(server["urls"], stun), *account),
+        "servers, udp blocked": network.doctor(
+            guest, *asking(stun, f"{server['urls']}?transport=tcp"), *account
         ),
-        "wrong password": network.doctor(client, "--ice-server", server["urls"], *mistaken),
-        "stun": network.doctor(client, "--ice-server", stun),
-        "stun, no nat": network.doctor(office, "--ice-server", stun),
-        "stun blocked": network.doctor(guest, "--ice-server", stun),
-        "no stun": network.doctor(client, "--ice-server", f"stun:44.128.0.{NOBODY}:3478"),
+        "wrong servers": network.doctor(
+            client, *asking(server["urls"], f"stun:44.128.0.{NOBODY}:3478"), *mistaken
+        ),
+        "no nat": network.doctor(office, *asking(stun)),
         "no server": network.doctor(client, f"http://{office.address}:8001"),
     }
 

@@ -1,10 +1,8 @@
 """Every mode and modality, by what comes out at the other end."""
 
 import asyncio
-import json
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,10 +29,8 @@ from fastrtc_webrtc.testing.media import (
     flat_picture,
     level,
     loudest_hz,
-    mean_color,
     numbered_picture,
     read_number,
-    silence,
     tone,
     tone_level,
 )
@@ -46,7 +42,6 @@ RATE = 48_000
 HZ = 1000.0
 PEAK = 8000.0
 WHITE = (255, 255, 255)
-BLACK = (0, 0, 0)
 
 RECEIVING = {"audio": "recvonly"}
 WATCHING = {"audio": None, "video": "recvonly"}
@@ -78,10 +73,6 @@ def is_the_tone(sound: NDArray[np.int16], hz: float = HZ, peak: float = PEAK) ->
 
 def showing(number: int) -> Callable[[Picture], bool]:
     return lambda picture: read_number(picture.pixels) == number
-
-
-def colored(color: tuple[int, int, int]) -> Callable[[Picture], bool]:
-    return lambda picture: mean_color(picture.pixels) == pytest.approx(color, abs=8)
 
 
 # Sound
@@ -213,89 +204,6 @@ async def test_a_codec_that_nobody_here_knows(
         assert len(stream.sessions) == 0
 
 
-# Pictures
-
-
-def sync_negative(picture: Pixels) -> Pixels:
-    return 255 - picture
-
-
-async def async_negative(picture: Pixels) -> Pixels:
-    return 255 - picture
-
-
-@pytest.mark.parametrize("codec", ["video/VP8", "video/H264"])
-@pytest.mark.parametrize("function", [sync_negative, async_negative])
-async def test_pictures_come_back(
-    serving_stream: Any, connected: Any, leaving_nothing: Any, function: Any, codec: str
-) -> None:
-    stream = Stream(function, modality="video", mode="send-receive")
-    async with (
-        leaving_nothing(),
-        serving_stream(stream) as server,
-        connected(server, codecs=[codec], **FILMING) as client,
-    ):
-        for color in ((200, 40, 60), (30, 180, 90)):
-            client.send_picture(flat_picture(color))
-            negative = (255 - color[0], 255 - color[1], 255 - color[2])
-            picture = await client.video.pictures.match(colored(negative))
-            assert picture.pixels.shape == (240, 320, 3)
-
-
-@pytest.mark.parametrize(
-    ("pixel_format", "first", "last"), [("bgr24", 60, 200), ("rgb24", 200, 60)]
-)
-async def test_the_order_of_channels(
-    serving_stream: Any, connected: Any, pixel_format: Any, first: int, last: int
-) -> None:
-    colors: list[tuple[float, float, float]] = []
-
-    def look(picture: Pixels) -> Pixels:
-        colors.append(mean_color(picture))
-        return picture
-
-    settings = {"webrtc": WebRTCSettings(pixel_format=pixel_format)}
-    stream = Stream(look, modality="video", mode="send-receive", transport_settings=settings)
-    async with serving_stream(stream) as server, connected(server, **FILMING) as client:
-        client.send_picture(flat_picture((200, 40, 60)))
-        await client.video.pictures.match(colored((200, 40, 60)))
-    assert colors[-1] == pytest.approx((first, 40, last), abs=8)
-
-
-def counting() -> Iterator[Pixels]:
-    for number in range(1, 45):
-        yield numbered_picture(number)
-
-
-@pytest.mark.parametrize("handler", [counting, VideoStreamHandler(counting, fps=15)])
-async def test_a_generator_of_pictures(serving_stream: Any, connected: Any, handler: Any) -> None:
-    fps = 15 if isinstance(handler, VideoStreamHandler) else 30
-    stream = Stream(handler, modality="video", mode="receive")
-    async with serving_stream(stream) as server, connected(server, **WATCHING) as client:
-        pictures = [await client.video.pictures.next() for _ in range(20)]
-    numbers = [read_number(picture.pixels) or 0 for picture in pictures]
-    assert all(later > earlier for earlier, later in pairwise(numbers))
-    ticks = (pictures[-1].timestamp - pictures[0].timestamp) % (1 << 32)
-    assert ticks / 90_000 / (numbers[-1] - numbers[0]) == pytest.approx(1 / fps, rel=0.1)
-
-
-async def test_what_a_function_sees(serving_stream: Any, connected: Any) -> None:
-    seen: asyncio.Queue[int | None] = asyncio.Queue()
-
-    async def look(picture: Pixels) -> None:
-        assert picture.shape == (240, 320, 3)
-        assert picture.dtype == np.uint8
-        seen.put_nowait(read_number(picture))
-
-    stream = Stream(look, modality="video", mode="send")
-    client_options = {"audio": None, "video": "sendonly"}
-    async with serving_stream(stream) as server, connected(server, **client_options) as client:
-        for number in (1, 20, 300):
-            client.send_picture(numbered_picture(number))
-            while await seen.get() != number:
-                pass
-
-
 # Both
 
 
@@ -393,44 +301,6 @@ async def test_sound_and_pictures_to_take(serving_stream: Any, connected: Any) -
         client.send_audio(tone(HZ, 1.0, peak=PEAK))
         await heard.wait()
         await seen.wait()
-
-
-# Messages and data
-
-
-async def test_messages(serving_stream: Any, connected: Any, echo: Any) -> None:
-    class Answers(echo):
-        async def start_up(self) -> None:
-            await self.wait_for_args()
-            await self.send_message(json.dumps({"type": "log", "data": self.latest_args[1:]}))
-            async for data in self.session.messages.listen():
-                await self.send_message(json.dumps({"type": "log", "data": data}))
-
-    stream = Stream(Answers(), modality="audio", mode="send-receive")
-    async with serving_stream(stream) as server, connected(server) as client:
-        client.send_message({"type": "ping"})
-        await client.messages.match(lambda message: message.data == {"type": "pong"})
-        client.send_message({"type": "input", "args": [0.5, "x"]})
-        assert await client.message("log") == [0.5, "x"]
-        client.send_message({"type": "message", "data": {"text": "hello"}})
-        assert await client.message("log") == {"text": "hello"}
-        client.send_message({"type": "stop"})
-        await client.wait_closed()
-
-
-async def test_inputs_by_a_route_of_the_application(
-    serving_stream: Any, connected: Any, echo: Any
-) -> None:
-    class Asks(echo):
-        async def start_up(self) -> None:
-            await self.wait_for_args()
-            await self.send_message(json.dumps({"type": "log", "data": self.latest_args[1:]}))
-
-    stream = Stream(Asks(), modality="audio", mode="send-receive")
-    async with serving_stream(stream) as server, connected(server) as client:
-        assert await client.message("send_input") == []
-        stream.set_input(client.id, 1, "two")
-        assert await client.message("log") == [1, "two"]
 
 
 class CountsSound(AsyncEcho):
@@ -569,142 +439,3 @@ async def test_a_client_that_vanishes(
         async with connected(server) as client:
             await client.vanish()
         assert (await ends.next())[1].reason is CloseReason.CLIENT_LEFT
-
-
-# Failures of handlers
-
-
-async def test_a_function_of_pictures_that_fails(serving_stream: Any, connected: Any) -> None:
-    def fail_for_one(picture: Pixels) -> Pixels:
-        if read_number(picture) == 1:
-            raise ZeroDivisionError
-        return picture
-
-    stream = Stream(fail_for_one, modality="video", mode="send-receive")
-    async with serving_stream(stream) as server, connected(server, **FILMING) as client:
-        client.send_picture(numbered_picture(1))
-        assert "ZeroDivisionError" in await client.message("error")
-        client.send_picture(numbered_picture(2))
-        await client.video.pictures.match(showing(2))
-
-
-async def test_a_function_of_pictures_that_always_fails(
-    serving_stream: Any, connected: Any, ends: Any
-) -> None:
-    def fail(picture: Pixels) -> Pixels:
-        raise ZeroDivisionError
-
-    stream = Stream(fail, modality="video", mode="send-receive", on_event=ends.observe)
-    async with serving_stream(stream) as server, connected(server, **FILMING) as client:
-        client.send_picture(numbered_picture(1))
-        assert "ZeroDivisionError" in await client.message("error")
-        await client.wait_closed()
-        assert (await ends.next())[1].reason is CloseReason.HANDLER_FAILED
-
-
-@pytest.mark.parametrize("wrong", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), "picture"])
-async def test_a_function_that_returns_no_picture(
-    serving_stream: Any, connected: Any, wrong: object
-) -> None:
-    def look(picture: Pixels) -> object:
-        return wrong if read_number(picture) == 1 else picture
-
-    stream = Stream(look, modality="video", mode="send-receive")
-    async with serving_stream(stream) as server, connected(server, **FILMING) as client:
-        client.send_picture(numbered_picture(1))
-        assert await client.message("error")
-        client.send_picture(numbered_picture(2))
-        await client.video.pictures.match(showing(2))
-
-
-# Ways to connect
-
-
-async def test_no_data_channel(serving_stream: Any, connected: Any, echo: Any) -> None:
-    stream = Stream(echo(), modality="audio", mode="send-receive")
-    async with (
-        serving_stream(stream) as server,
-        connected(server, data_channel=False) as client,
-    ):
-        client.send_audio(tone(HZ, 0.5))
-        await hear(client, 0.3)
-
-
-@pytest.mark.parametrize("trickle", ["before", "after"])
-async def test_trickled_candidates(
-    serving_stream: Any, connected: Any, echo: Any, trickle: Any
-) -> None:
-    stream = Stream(echo(), modality="audio", mode="send-receive")
-    async with serving_stream(stream) as server, connected(server, trickle=trickle) as client:
-        client.send_audio(tone(HZ, 0.5))
-        await hear(client, 0.3)
-
-
-async def test_a_client_without_an_id(serving_stream: Any, connected: Any, echo: Any) -> None:
-    stream = Stream(echo(), modality="audio", mode="send-receive")
-    async with (
-        serving_stream(stream, "/voice") as server,
-        connected(server, "/voice", webrtc_id=None) as client,
-    ):
-        assert [session.id for session in stream.sessions] == [client.id]
-        assert len(client.id) >= 22  # 128 bits in base64
-
-
-@pytest.mark.parametrize("how", ["reoffer", "restart", "come_back"])
-async def test_negotiating_again(
-    serving_stream: Any, connected: Any, leaving_nothing: Any, echo: Any, how: str
-) -> None:
-    stream = Stream(echo(), modality="audio", mode="send-receive")
-    async with leaving_nothing(), serving_stream(stream) as server, connected(server) as client:
-        [session] = stream.sessions
-        client.send_audio(tone(HZ, 0.5))
-        await hear(client, 0.3)
-        if how == "come_back":
-            await client.vanish()
-        await getattr(client, how)()
-        assert list(stream.sessions) == [session]
-        client.audio.sounds.skip()
-        client.send_audio(silence(0.2))
-        client.send_audio(tone(HZ, 0.5))
-        await hear(client, 0.3)
-        client.send_message({"type": "ping"})
-        await client.messages.match(lambda message: message.data == {"type": "pong"})
-
-
-# Many viewers of one generator
-
-
-async def test_a_shared_generator(
-    serving_stream: Any, connected: Any, leaving_nothing: Any
-) -> None:
-    begun = 0
-
-    async def counting() -> AsyncIterator[Pixels]:
-        nonlocal begun
-        begun += 1
-        for number in range(1, 4000):
-            yield numbered_picture(number)
-
-    stream = Stream(
-        counting,
-        modality="video",
-        mode="receive",
-        transport_settings={"webrtc": WebRTCSettings(shared=True)},
-    )
-    async with leaving_nothing(), serving_stream(stream) as server:
-        async with connected(server, **WATCHING) as first:
-            await first.video.pictures.match(showing(10))
-            async with connected(server, **WATCHING) as second:
-                picture = await second.video.pictures.next()
-                number = read_number(picture.pixels)
-                assert number is not None
-                assert number > 10
-                await first.video.pictures.match(showing(number))
-                latest = await second.video.pictures.match(showing(number + 20))
-            await first.video.pictures.match(lambda picture: picture.time > latest.time + 0.3)
-        assert begun == 1
-        async with connected(server, **WATCHING) as third:
-            first_number = read_number((await third.video.pictures.next()).pixels)
-            assert first_number is not None
-            assert first_number < 10
-        assert begun == 2

@@ -16,6 +16,7 @@ from aiortc.rtp import RtcpByePacket, RtpPacket
 from fastrtc_webrtc import peerconnection
 from fastrtc_webrtc.configuration import server_configuration
 from fastrtc_webrtc.encoded import EncodedFrame, MediaClock
+from fastrtc_webrtc.encoderthreads import EncoderThreads
 from fastrtc_webrtc.ice import IceConnection, IceLink, IceOptions
 from fastrtc_webrtc.offers import Offer, check_offer
 from fastrtc_webrtc.opus import OpusEncoder
@@ -33,6 +34,7 @@ def options(**changes: Any) -> PeerOptions:
         ice=IceOptions(bind=("127.0.0.1",)),
         clock=MediaClock(asyncio.get_running_loop().time(), 1_700_000_000.0),
         configuration=server_configuration(None),
+        threads=EncoderThreads(),
         sends=True,
         receives=True,
     )
@@ -43,7 +45,9 @@ class Answerer:
     """A peer connection of ours that answers a client."""
 
     def __init__(self, **changes: Any) -> None:
-        self.peer = PeerConnection(options(**changes))
+        made = options(**changes)
+        self.threads = made.threads
+        self.peer = PeerConnection(made)
         self.offers: list[Offer] = []
         self.answers: list[str] = []
 
@@ -74,6 +78,7 @@ async def answering(**changes: Any) -> AsyncIterator[Answerer]:
         yield answerer
     finally:
         await answerer.peer.shut_down()
+        answerer.threads.shutdown(wait=True)
 
 
 def formats(section: list[str]) -> list[str]:
@@ -377,6 +382,7 @@ async def test_shutting_down(leaving_nothing: Any, when: str) -> None:
         began = loop.time()
         await answerer.peer.shut_down()
         await answerer.peer.shut_down()
+        answerer.threads.shutdown(wait=True)
         assert loop.time() - began < peerconnection.CLOSE_TIMEOUT / 2
         await client.close()
 

@@ -37,6 +37,7 @@ from aiortc.rtp import (
 from fastrtc_core.testing import in_virtual_time
 from fastrtc_webrtc.configuration import server_configuration
 from fastrtc_webrtc.encoded import EncodedFrame, MediaClock
+from fastrtc_webrtc.encoderthreads import EncoderThreads
 from fastrtc_webrtc.ice import IceOptions
 from fastrtc_webrtc.offers import check_offer
 from fastrtc_webrtc.opus import OpusEncoder
@@ -416,11 +417,13 @@ class Pair:
 async def connected_pair(**options: Any) -> AsyncIterator[Pair]:
     loop = asyncio.get_running_loop()
     clock = MediaClock(loop.time(), WALL)
+    threads = EncoderThreads()
     peer = PeerConnection(
         PeerOptions(
             ice=IceOptions(bind=("127.0.0.1",)),
             clock=clock,
             configuration=server_configuration(None),
+            threads=threads,
             sends=True,
             receives=True,
         )
@@ -438,6 +441,7 @@ async def connected_pair(**options: Any) -> AsyncIterator[Pair]:
             yield Pair(peer, client, clock)
     finally:
         await peer.shut_down()
+        threads.shutdown(wait=True)
 
 
 async def test_sound_to_a_client() -> None:

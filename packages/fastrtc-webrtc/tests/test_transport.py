@@ -149,10 +149,15 @@ async def test_sessions_end_with_an_application_that_fails() -> None:
     stream = stream_of()
     app = Starlette()
     WebRTCTransport(stream).mount(app, "", None)
-    with pytest.raises(ZeroDivisionError):
-        async with app.router.lifespan_context(app), http_to(app) as http:
-            await http.post("/webrtc/offer", json=BODY)
-            raise ZeroDivisionError
+    async with http_to(app) as http:
+
+        async def run() -> None:
+            async with app.router.lifespan_context(app):
+                await http.post("/webrtc/offer", json=BODY)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await run()
     assert len(stream.sessions) == 0
 
 

@@ -320,6 +320,7 @@ async def test_closing_frees_producers_that_wait(make: Make) -> None:
         assert outlet.counters.taken == 20
         outlet.close()
     assert sink.frames == []
+    assert outlet._last is None  # it keeps no picture
 
 
 async def test_memory_is_flat(make: Make) -> None:
