@@ -115,6 +115,7 @@ class Call:
         pitches = np.resize(PITCHES, packets).tolist()
         song = self.client.ask("sing", pitches=pitches)
         sent = self.link.ask("report")["there"]
+        self.link.ask("impair")  # a goodbye that is lost would only be noticed after the grace
         self.client.ask("close")
         ended = self.server.wait("ended")
         said = np.array(song["times"])

@@ -243,7 +243,7 @@ async def test_a_stalled_generator_does_not_rush_afterwards() -> None:
     assert np.diff(times) == pytest.approx(distances, abs=1e-6)
 
 
-@pytest.mark.parametrize(("skip_frames", "oldest"), [(True, 9), (False, 6)])
+@pytest.mark.parametrize(("skip_frames", "oldest"), [(True, 9), (False, 8)])
 def test_a_slow_function_of_pictures_sees_the_newest(skip_frames: bool, oldest: int) -> None:
     seen: list[int] = []
 

@@ -1,5 +1,4 @@
 import asyncio
-import queue
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +10,6 @@ from fastrtc_core import (
     AudioVideoStreamHandler,
     HandlerFactory,
     Stream,
-    StreamHandler,
     StreamHandlerBase,
     VideoFrame,
 )
@@ -21,23 +19,6 @@ from fastrtc_core.testing import connect, in_virtual_time
 Audio = tuple[int, np.ndarray]
 RATE = 24000
 SOUND = np.arange(RATE // 50, dtype=np.int16)
-
-
-class DocsEcho(StreamHandler):
-    """The first handler of FastRTC's documentation: its `emit` blocks for ever."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.queue: queue.Queue[Audio] = queue.Queue()
-
-    def receive(self, frame: Audio) -> None:
-        self.queue.put(frame)
-
-    def emit(self) -> Audio:
-        return self.queue.get()
-
-    def copy(self) -> "DocsEcho":
-        return DocsEcho()
 
 
 # The documented handlers

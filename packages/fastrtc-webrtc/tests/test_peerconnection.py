@@ -17,7 +17,8 @@ from fastrtc_webrtc import peerconnection
 from fastrtc_webrtc.configuration import server_configuration
 from fastrtc_webrtc.encoded import EncodedFrame, MediaClock
 from fastrtc_webrtc.encoderthreads import EncoderThreads
-from fastrtc_webrtc.ice import IceConnection, IceLink, IceOptions
+from fastrtc_webrtc.ice import IceConnection, IceOptions
+from fastrtc_webrtc.icelink import IceLink
 from fastrtc_webrtc.offers import Offer, check_offer
 from fastrtc_webrtc.opus import OpusEncoder
 from fastrtc_webrtc.peerconnection import PeerConnection, PeerOptions
@@ -166,7 +167,7 @@ async def test_directions(sends: bool, receives: bool, direction: str) -> None:
             assert f"a={direction}" in answerer.section(kind)
         assert [len(peer.senders("audio")), len(peer.senders("video"))] == [sends, sends]
         assert (peer.audio_receiver is not None) is receives
-        assert (peer.video_track is not None) is receives
+        assert (peer.video_receiver is not None) is receives
         assert len(peer.all_senders) == 2
 
 
@@ -402,7 +403,7 @@ async def test_a_connection_without_transports() -> None:
     async with answering() as answerer:
         assert answerer.peer.links == []
         assert answerer.peer.last_heard == 0.0
-        assert answerer.peer.audio_receiver is answerer.peer.video_track is None
+        assert answerer.peer.audio_receiver is answerer.peer.video_receiver is None
 
 
 # The seam

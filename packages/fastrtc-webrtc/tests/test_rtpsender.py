@@ -285,6 +285,7 @@ async def test_sender_reports() -> None:
         assert info.packet_count == pytest.approx(time / 0.02, abs=2)
         assert info.octet_count == 5 * info.packet_count
     _, (report, description) = sending.path.rtcp[0]
+    assert isinstance(report, RtcpSrPacket)
     assert report.ssrc == sending.sender._ssrc
     assert isinstance(description, RtcpSdesPacket)
     assert description.chunks[0].items == [(1, b"name")]

@@ -468,16 +468,14 @@ async def test_candidates_that_come_before_the_answer(when: str) -> None:
         return True
 
     async with target_of(authorize=authorize) as target, asyncio.TaskGroup() as tasks:
-        if when == "before":
-            early = tasks.create_task(target.trickle("abc"))
-            while not target.signalling._waiting:
-                await asyncio.sleep(0)
-        offering = tasks.create_task(target.offer())
+        offering = None if when == "before" else tasks.create_task(target.offer())
+        if offering is not None:
+            await asked.wait()
+        early = tasks.create_task(target.trickle("abc"))
+        while not target.signalling._waiting:
+            await asyncio.sleep(0)
+        offering = offering or tasks.create_task(target.offer())
         await asked.wait()
-        if when != "before":
-            early = tasks.create_task(target.trickle("abc"))
-            while not target.signalling._waiting:
-                await asyncio.sleep(0)
         go.set()
         await offering
         assert await early == (200, {"status": "success"})

@@ -172,7 +172,7 @@ class Body(BaseModel):
 
 
 @pytest.mark.parametrize(
-    "body", [BODY, json.dumps(BODY), json.dumps(BODY).encode(), Body(**BODY)], ids=type
+    "body", [BODY, json.dumps(BODY), json.dumps(BODY).encode(), Body.model_validate(BODY)], ids=type
 )
 async def test_a_body_as_frameworks_make_it(transport: WebRTCTransport, body: object) -> None:
     answer = await transport.offer(body)

@@ -26,7 +26,7 @@ from fastrtc_webrtc.videooutlet import VideoOutlet
 from fastrtc_webrtc.videoparameters import VideoParameters
 from fastrtc_webrtc.wire import BUFFERED, LEAD, Outlets, PeerWire
 
-BOTH = {"audio": "sendrecv", "video": "sendrecv"}
+BOTH: dict[str, Any] = {"audio": "sendrecv", "video": "sendrecv"}
 
 
 @dataclass

@@ -113,8 +113,8 @@ class VideoStreamHandler(FunctionHandler):
     Args:
         callable: The function, or generator for the mode ``receive``.
         fps: Pictures per second at which a generator is sent.
-        skip_frames: Give the function the newest picture only. Otherwise a few may wait, so that
-            short delays lose none; when more come the oldest goes in any case.
+        skip_frames: Give the function the newest picture only. Otherwise one more may wait, so that
+            a short delay loses none; when more come the oldest goes in any case.
 
     """
 
@@ -128,7 +128,7 @@ class VideoStreamHandler(FunctionHandler):
     @property
     def video_backlog(self) -> int:  # type: ignore[override]  # set per instance here
         """Pictures that may wait for the function."""
-        return 1 if self.skip_frames else 4
+        return 1 if self.skip_frames else 2
 
     def copy(self) -> "VideoStreamHandler":
         """Return a handler of the same function."""

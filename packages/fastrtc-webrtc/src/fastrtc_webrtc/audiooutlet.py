@@ -9,9 +9,14 @@ goes out at once: to the peer this looks like a network that was slow for a mome
 buffer is made for, and no delay stays behind. A longer silence ends the timeline. The next sound
 begins a new one, and its first packet is marked (RFC 3551 section 4.1).
 
+A timeline that begins late stays late: its first frame may have been the slowest of all, or many
+may have come together after a hold-up. Where sound keeps waiting here for longer than it must, and
+the writer is one who keeps to real time (the speaker fills its whole lead for the others), frames go
+out earlier by as much (`slack`), and the peer's jitter buffer catches up.
+
 An encoder looks ahead: the end of a sound comes out with what follows it. When nothing does,
 a frame of silence is sent for it, as part of the timeline; sound that comes late after all goes out
-earlier by as much (`slack`), or every hesitation would leave its delay behind.
+earlier by as much.
 
 In between nothing is sent but a frame of silence now and then, as Opus's own DTX does (RFC 7587
 section 3.1.3): the peer's statistics, its track's `unmute` and every NAT on the way need a sign of
@@ -47,6 +52,12 @@ pause that is shorter has the next sound sent ahead by its length, out of reach 
 TAIL: Final = 0.06
 """Seconds without sound after which the encoder is taken to have seen the end of it."""
 
+WATCHED: Final = 50
+"""Pieces of sound by which it is judged whether waiting is needless: a second of frames."""
+
+REAL_TIME: Final = 0.15
+"""Seconds that wait at least, from which on the writer is ahead of real time on purpose."""
+
 KEEP_ALIVE: Final = 0.4
 """Seconds between frames of silence, as libopus's DTX has it."""
 
@@ -80,6 +91,8 @@ class AudioOutlet:
         self._anchor = 0.0
         self._cut = 0  # samples of the timeline that went out
         self._slack = 0.0  # seconds that frames go out earlier than the timeline says
+        self._least = REAL_TIME  # seconds that always waited, of the pieces that were watched
+        self._watched = 0
         self._has_tail = False  # whether the encoders still hold the end of a sound
         self._starts_talk = True
         self._last_sent = float("-inf")
@@ -126,6 +139,8 @@ class AudioOutlet:
         now = self._loop.time()
         if not self._waiting.size and now - self._due >= TOLERANCE:
             self._begin(now)
+        else:
+            self._catch_up(now)
         self._waiting = np.concatenate((self._waiting, samples), axis=1)
         self._pump()
 
@@ -160,8 +175,22 @@ class AudioOutlet:
     def _begin(self, now: float) -> None:
         self._anchor = max(now, self._end, self._last_sent + FRAME)  # timestamps never go back
         self._cut = 0
-        self._slack = 0.0
+        self._slack = self._anchor - now
+        self._least = REAL_TIME
+        self._watched = 0
         self._starts_talk = True
+
+    def _catch_up(self, now: float) -> None:
+        """Send earlier what would wait for nothing."""
+        backlog = self._due + self._waiting.shape[1] / self._rate - now
+        self._least = min(self._least, backlog)
+        self._watched += 1
+        if self._watched < WATCHED:
+            return
+        if EARLY < self._least < REAL_TIME:
+            self._slack += self._least
+        self._least = REAL_TIME
+        self._watched = 0
 
     def _converted(self, frame: AudioFrame) -> Samples:
         rate = opus_rate(frame.rate)

@@ -17,7 +17,8 @@ from aiortc import RTCDataChannel
 from fastrtc_core import CloseReason, ConnectionRequest, Session, Stream, UnknownSessionError
 from fastrtc_core.handlers import StreamHandlerBase
 from fastrtc_webrtc.candidates import Candidate, admit
-from fastrtc_webrtc.ice import IceConnection, IceLink
+from fastrtc_webrtc.ice import IceConnection
+from fastrtc_webrtc.icelink import IceLink
 from fastrtc_webrtc.offers import Offer
 from fastrtc_webrtc.peerconnection import PeerConnection, PeerOptions
 from fastrtc_webrtc.pictures import PictureConverter

@@ -1,7 +1,7 @@
 """The seam to aiortc: its peer connection with parts of ours inside.
 
 aiortc has no place to plug these in, so this module reaches into what its names mark as private.
-It is the only one that does, beside the parts themselves (`ice`, `srtp`, `rtpsender`,
+It is the only one that does, beside the parts themselves (`ice`, `icelink`, `srtp`, `rtpsender`,
 `audioreceiver`), and the tests run it against the oldest and the newest aiortc that the package
 allows.
 
@@ -38,7 +38,8 @@ from fastrtc_webrtc.audiocodecs import OPUS, PCMA, PCMU
 from fastrtc_webrtc.audioreceiver import AudioReceiver
 from fastrtc_webrtc.encoded import MediaClock
 from fastrtc_webrtc.formats import OpusFacts
-from fastrtc_webrtc.ice import IceConnection, IceLink, IceOptions
+from fastrtc_webrtc.ice import IceConnection, IceOptions
+from fastrtc_webrtc.icelink import IceLink
 from fastrtc_webrtc.offers import Offer
 from fastrtc_webrtc.rtpsender import Kind, RtpSender
 from fastrtc_webrtc.sections import Section

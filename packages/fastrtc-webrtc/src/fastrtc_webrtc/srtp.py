@@ -12,7 +12,7 @@ import pylibsrtp
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtp import AnyRtcpPacket, RtpPacket, is_rtcp
 
-from fastrtc_webrtc.ice import IceLink
+from fastrtc_webrtc.icelink import IceLink
 
 logger = logging.getLogger("fastrtc_webrtc")
 

@@ -15,7 +15,8 @@ from fastrtc_webrtc.configuration import server_configuration
 from fastrtc_webrtc.doctor.addresses import is_here
 from fastrtc_webrtc.doctor.asking import NoAnswerError, ask
 from fastrtc_webrtc.doctor.findings import PATIENCE, Finding, fault, note, ok
-from fastrtc_webrtc.ice import COMPONENT, IceLink, IceOptions
+from fastrtc_webrtc.ice import COMPONENT, IceOptions
+from fastrtc_webrtc.icelink import IceLink
 
 CONNECTING: Final = 2 * PATIENCE
 """Seconds for a connection to come about."""
