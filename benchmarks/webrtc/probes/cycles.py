@@ -100,7 +100,7 @@ async def _settled(server: Server, tasks: int, seconds: float) -> tuple[Usage, i
     """What the server holds once it has no more than so many tasks, or has had time enough."""
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
-    await asyncio.sleep(LOOK_SECONDS)
+    await asyncio.sleep(HALFWAY_SECONDS)  # what is freed a little later counts as freed
     left = await server.tasks()
     while left > tasks and clock() < until:
         await asyncio.sleep(LOOK_SECONDS)

@@ -12,6 +12,7 @@ from fastrtc_core import AudioFrame
 from fastrtc_core.testing import in_virtual_time
 from fastrtc_webrtc.audiocodecs import OPUS, PCMA, PCMU, make_decoder
 from fastrtc_webrtc.audiooutlet import (
+    EARLY,
     FRAME,
     KEEP_ALIVE,
     SILENCE_LEVEL,
@@ -105,7 +106,7 @@ class Speech:
         await asyncio.sleep(time - self.now())
 
 
-def is_even(times: Sequence[float], within: float = 0.0015) -> bool:
+def is_even(times: Sequence[float], within: float = 2.5 * EARLY) -> bool:
     return all(abs(b - a - FRAME) <= within for a, b in pairwise(times))
 
 

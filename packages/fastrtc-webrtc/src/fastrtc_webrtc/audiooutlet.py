@@ -11,7 +11,7 @@ begins a new one, and its first packet is marked (RFC 3551 section 4.1).
 
 A timeline that begins late stays late: its first frame may have been the slowest of all, or many
 may have come together after a hold-up. Where sound keeps waiting here for longer than it must, and
-the writer is one who keeps to real time (the speaker fills its whole lead for the others), frames go
+the writer is one who keeps to real time (the speaker fills its whole lead for others), frames go
 out earlier by as much (`slack`), and the peer's jitter buffer catches up.
 
 An encoder looks ahead: the end of a sound comes out with what follows it. When nothing does,

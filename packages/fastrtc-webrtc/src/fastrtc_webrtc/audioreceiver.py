@@ -142,7 +142,7 @@ class AudioReceiver:
             if timer is not None:
                 timer.cancel()
         self._timer = self._report = None
-        self._take = None
+        self._take = self._decoder = self._buffer = None
 
     async def getStats(self) -> RTCStatsReport:  # noqa: N802 - aiortc's name
         """Return nothing; the counters are attributes."""

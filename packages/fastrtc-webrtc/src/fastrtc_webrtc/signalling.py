@@ -18,6 +18,7 @@ from fastrtc_core import (
     Stream,
     UnknownSessionError,
 )
+from fastrtc_webrtc.allocator import Trimmer
 from fastrtc_webrtc.audiooutlet import AudioOutlet
 from fastrtc_webrtc.candidates import Candidate
 from fastrtc_webrtc.configuration import ConfigurationSource, server_configuration
@@ -76,6 +77,7 @@ class Signalling:
         self._parameters = VideoParameters.from_rtp_params(stream.rtp_params)
         self._supervisor = Supervisor()
         self._threads = EncoderThreads()
+        self._trimmer = Trimmer(self._threads)
         self._connections: dict[str, Connection] = {}
         self._joined = asyncio.Event()
         self._waiting = 0
@@ -176,6 +178,7 @@ class Signalling:
             connection.end(CloseReason.SHUTDOWN)
         self._shared.close()
         await self._supervisor.close()
+        self._trimmer.close()
         self._threads.shutdown(wait=False)
 
     # Inside
@@ -228,6 +231,7 @@ class Signalling:
             await connection.serve()
         finally:
             del self._connections[connection.client.session_id]
+            self._trimmer.soon()
             if source is None:
                 connection.outlets.close()
             else:

@@ -24,7 +24,8 @@ from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtpPacket
-from av import FFmpegError, VideoFrame
+from av import VideoFrame
+from av.error import FFmpegError
 from av.frame import Frame
 
 logger = logging.getLogger("fastrtc_webrtc")
@@ -63,6 +64,10 @@ class PictureBuffer(JitterBuffer):
             if packet.marker:
                 return self._take(packets)
         return None
+
+    def forget(self) -> None:
+        """Drop every packet."""
+        self._packets = [None] * self.capacity
 
     def _take(self, packets: list[RtpPacket]) -> JitterFrame:
         self.remove(len(packets))
@@ -110,15 +115,21 @@ class VideoReceiver(RTCRtpReceiver):
             await self._send_rtcp_pli(self._source)
 
     def _handle_disconnect(self) -> None:
-        self._take = None
-        self._waiting.clear()
+        self._release()
         super()._handle_disconnect()
 
     async def stop(self) -> None:
         """Receive nothing more."""
-        self._take = None
-        self._waiting.clear()
+        self._release()
         await super().stop()
+
+    def _release(self) -> None:
+        """Let go of what is large: aiortc's objects refer to each other and stay for a while."""
+        self._take = None
+        self._decoder = None
+        self._codec_name = ""
+        self._waiting.clear()
+        self._pictures.forget()
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
         await super()._handle_rtp_packet(packet, arrival_time_ms)
@@ -168,7 +179,7 @@ class VideoReceiver(RTCRtpReceiver):
         self._decoding = False
         try:
             frames = work.result()
-        except FFmpegError as error:
+        except (FFmpegError, ValueError) as error:
             logger.debug("a picture could not be decoded: %s", error)
             self._lose_track()
             frames = []
