@@ -231,3 +231,22 @@ async def test_a_listener_far_away_hears_the_same() -> None:
         await client.session.say(tone(2, 0.5)).wait()
         await asyncio.sleep(1)
         assert heard(client) == [(1, pytest.approx(1.0, abs=0.04)), (2, 0.5)]
+
+
+@in_virtual_time
+async def test_the_end_waits_for_what_was_sent_before_it_and_no_longer() -> None:
+    class Closes(AsyncStreamHandler):
+        async def receive(self, frame: Audio) -> None:
+            pass
+
+        async def emit(self) -> Audio:
+            await asyncio.sleep(0.02)
+            return tone(1, 0.02)  # without end
+
+        async def start_up(self) -> None:
+            await asyncio.sleep(1.0)
+            await self.session.finish("enough")
+
+    async with connect(Stream(Closes, modality="audio")) as client:
+        async with asyncio.timeout(2.0):
+            await client.wait_closed()

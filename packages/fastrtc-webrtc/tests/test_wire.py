@@ -115,10 +115,11 @@ async def test_messages_wait_for_the_channel() -> None:
         await asyncio.sleep(0)
         assert not ready.done()
         end.wire.connected.set()
-        await ready
         await asyncio.sleep(0)
         assert not sending.done()
+        assert not ready.done()
         await end.use_channel()
+        await ready
         assert [(await end.received())["data"] for _ in range(3)] == [0, 1, 2]
 
 
@@ -233,6 +234,15 @@ async def test_the_last_messages_are_not_waited_for_long(monkeypatch: pytest.Mon
         for _ in range(4):
             await end.wire.send_message("x" * 50_000)
         await end.wire.finish()
+
+
+async def test_a_channel_is_not_waited_for_by_handlers_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire_module, "READY_TIMEOUT", 0.05)
+    async with connected_end() as end:
+        end.wire.connected.set()
+        await end.wire.ready()
 
 
 # Media

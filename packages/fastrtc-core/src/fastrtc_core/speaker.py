@@ -17,6 +17,9 @@ from fastrtc_core.frames import AudioFrame
 from fastrtc_core.playout import Playout
 from fastrtc_core.transport import Wire
 
+HARDLY: Final = 1e-9
+"""Seconds that come of rounding."""
+
 MAX_WAITING: Final = 64
 """Utterances that may wait for the floor.
 
@@ -193,9 +196,10 @@ class Speaker:
                 return
 
     async def drain(self) -> None:
-        """Wait until the listener has heard all that was sent."""
+        """Wait until the listener has heard all that was sent before, or it was flushed."""
+        end = self._playout.sent
         # The end is computed, not polled for; it may move while we sleep.
-        while left := self._playout.pending(self._loop.time()):  # noqa: ASYNC110
+        while (left := min(end, self._playout.sent) - self.played) > HARDLY:  # noqa: ASYNC110
             await asyncio.sleep(left)
 
     async def _send(self, piece: AudioFrame, by: Utterance | None, epoch: int) -> None:

@@ -179,7 +179,8 @@ class Stream:
         with place:
             user = None if internal else await self._identify(request)
             self.sessions.check_free(session_id)
-            handler = handler or await self._pool.call(self._new_handler)
+            if handler is None:
+                handler = await self._pool.call(self._new_handler)
             self.sessions.check_free(session_id)  # others may have come while the handler was made
             session = Session(
                 session_id=session_id,

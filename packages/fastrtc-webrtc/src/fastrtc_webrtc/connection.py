@@ -114,9 +114,16 @@ class Connection:
             self.session.cancel()
             if not self.answered.done():
                 self.answered.set_exception(UnknownSessionError(client.session_id))
-            await self._wire.finish()
+            if self._has_goodbye:
+                await self._wire.finish()
             if self._peer is not None:
                 await self._drop(self._peer)
+
+    @property
+    def _has_goodbye(self) -> bool:
+        """Whether the session was ended on this side, and the client is to know."""
+        begun = self.session.done() and not self.session.cancelled()
+        return begun and self.session.result().reason is not CloseReason.CLIENT_LEFT
 
     async def reoffer(self, offer: Offer) -> str:
         """Answer another offer of the same client.

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -24,6 +25,9 @@ FRAME: Final = 0.04
 
 CHANNEL_TIMEOUT: Final = 5.0
 """Seconds for a data channel to open once a message waits for it."""
+
+READY_TIMEOUT: Final = 1.0
+"""Seconds for which a handler waits for the data channel."""
 
 BUFFERED: Final = 1 << 18
 """Bytes that may wait in a data channel before the next message does."""
@@ -122,8 +126,16 @@ class PeerWire:
         self._room = asyncio.Event()
 
     async def ready(self) -> None:
-        """Wait until the connection stands."""
+        """Wait until the connection stands, and, if the peer wants messages, until it has them.
+
+        A connection that is closed before that, by a handler that has nothing to say, may not be
+        known to the peer yet, who would wait for it in vain.
+        """
         await self.connected.wait()
+        if self._has_messages:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(READY_TIMEOUT):
+                    await self._channel_open.wait()
 
     async def send_audio(self, frame: AudioFrame) -> None:
         """Send sound."""

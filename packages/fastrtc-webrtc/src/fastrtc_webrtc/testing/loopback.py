@@ -96,12 +96,13 @@ class IceRestart:
         self._new.remote_username = remote.usernameFragment
         self._new.remote_password = remote.password
         old, new = self._old, self._new
-        # DTLS waits for the old agent's next packet, and the transport for its end: both go on
-        # with the new one.
-        new._queue, old._queue = old._queue, asyncio.Queue()
+        # DTLS waits for the next packet of either, and the transport for the end of the agent: both
+        # go on with the new one.
+        new._queue = old._queue
         await new.connect()
         new._event_waiter, old._event_waiter = old._event_waiter, None
         _use(self._transport, new)
+        old._queue = asyncio.Queue()  # its end is nobody's
         await old.close()
 
 
