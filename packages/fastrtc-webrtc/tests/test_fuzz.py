@@ -90,11 +90,12 @@ def held() -> dict[str, float]:
 
 async def check_nothing_stays(target: Target, before: dict[str, float]) -> None:
     await target.emptied()
+    after = held()
     for _ in range(500):
-        after = held()
         if after["tasks"] <= before["tasks"] and after["files"] <= before["files"]:
             break
         await asyncio.sleep(0.02)
+        after = held()
     assert after["tasks"] <= before["tasks"]
     assert after["files"] <= before["files"]
     assert after["mebibytes"] - before["mebibytes"] < GROWTH
