@@ -1,8 +1,9 @@
 """Every mode and modality, by what comes out at the other end."""
 
 import asyncio
+import functools
 import queue
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,53 @@ RECEIVING = {"audio": "recvonly"}
 WATCHING = {"audio": None, "video": "recvonly"}
 FILMING = {"audio": None, "video": "sendrecv"}
 BOTH = {"audio": "sendrecv", "video": "sendrecv"}
+
+HELD_UP = 0.03
+"""Seconds that the machine may stand still without anything being heard of it."""
+
+
+class Stalls:
+    """Watches for how long the event loop stands still, `longest` in seconds."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def look(self, due: float) -> None:
+        now = self._loop.time()
+        self.longest = max(self.longest, now - due)
+        self._timer = self._loop.call_at(now + 0.005, self.look, now + 0.005)
+
+    def __enter__(self) -> "Stalls":
+        self.look(self._loop.time())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def in_real_time(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Have a test begin again, twice at most, that failed while the machine was held up.
+
+    Sound that is late by more than a jitter buffer's wait has a gap in it, as it must.
+    """
+
+    @functools.wraps(test)
+    async def repeated(*args: Any, **kwargs: Any) -> None:
+        for _ in range(2):
+            with Stalls() as stalls:
+                try:
+                    await test(*args, **kwargs)
+                except (AssertionError, ExceptionGroup):
+                    if stalls.longest < HELD_UP:
+                        raise
+                else:
+                    return
+        await test(*args, **kwargs)
+
+    return repeated
 
 
 async def hear(client: RTCClient, seconds: float) -> NDArray[np.int16]:
@@ -117,6 +165,7 @@ class AsyncEcho(AsyncStreamHandler):
 
 
 @pytest.mark.parametrize("handler", [sync_echo, async_echo, SyncEcho, AsyncEcho])
+@in_real_time
 async def test_sound_comes_back(
     serving_stream: Any, connected: Any, leaving_nothing: Any, handler: Any
 ) -> None:
@@ -126,6 +175,7 @@ async def test_sound_comes_back(
         is_the_tone(await hear(client, 1.0))
 
 
+@in_real_time
 async def test_stereo(serving_stream: Any, connected: Any, echo: Any) -> None:
     stream = Stream(echo(expected_layout="stereo"), modality="audio", mode="send-receive")
     async with serving_stream(stream) as server, connected(server) as client:
@@ -134,6 +184,7 @@ async def test_stereo(serving_stream: Any, connected: Any, echo: Any) -> None:
 
 
 @pytest.mark.parametrize("codec", ["audio/PCMU", "audio/PCMA"])
+@in_real_time
 async def test_other_codecs(serving_stream: Any, connected: Any, echo: Any, codec: str) -> None:
     stream = Stream(echo(), modality="audio", mode="send-receive")
     async with serving_stream(stream) as server, connected(server, codecs=[codec]) as client:
@@ -145,6 +196,7 @@ async def test_other_codecs(serving_stream: Any, connected: Any, echo: Any, code
 
 
 @pytest.mark.parametrize("rate", [16_000, 24_000, 48_000])
+@in_real_time
 async def test_a_generator_of_sound(serving_stream: Any, connected: Any, rate: int) -> None:
     def speaking() -> Iterator[Sound]:
         sound = tone(HZ, 1.2, rate, PEAK)
@@ -158,6 +210,7 @@ async def test_a_generator_of_sound(serving_stream: Any, connected: Any, rate: i
         await client.wait_closed()
 
 
+@in_real_time
 async def test_sound_ends_where_it_ends(serving_stream: Any, connected: Any) -> None:
     class Beeps(AsyncEcho):
         async def start_up(self) -> None:
@@ -250,6 +303,7 @@ class SyncBoth(AudioVideoStreamHandler):
 
 
 @pytest.mark.parametrize("handler", [AsyncBoth, SyncBoth])
+@in_real_time
 async def test_sound_and_pictures_come_back(
     serving_stream: Any, connected: Any, leaving_nothing: Any, handler: Any
 ) -> None:
@@ -265,6 +319,7 @@ async def test_sound_and_pictures_come_back(
         is_the_tone(await hear(client, 1.0))
 
 
+@in_real_time
 async def test_sound_and_pictures_to_watch(serving_stream: Any, connected: Any) -> None:
     class Shows(AsyncBoth):
         async def start_up(self) -> None:
