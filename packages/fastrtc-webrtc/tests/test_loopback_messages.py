@@ -147,12 +147,16 @@ async def test_a_shared_generator(
     serving_stream: Any, connected: Any, leaving_nothing: Any
 ) -> None:
     begun = 0
+    ended = asyncio.Event()
 
     async def counting() -> AsyncIterator[Pixels]:
         nonlocal begun
         begun += 1
-        for number in range(1, 4000):
-            yield numbered_picture(number)
+        try:
+            for number in range(1, 4000):
+                yield numbered_picture(number)
+        finally:
+            ended.set()
 
     stream = Stream(
         counting,
@@ -171,6 +175,7 @@ async def test_a_shared_generator(
                 await first.video.pictures.match(showing(number))
                 latest = await second.video.pictures.match(showing(number + 20))
             await first.video.pictures.match(lambda picture: picture.time > latest.time + 0.3)
+        await ended.wait()  # nobody watches
         assert begun == 1
         async with connected(server, **WATCHING) as third:
             await third.video.pictures.next()
