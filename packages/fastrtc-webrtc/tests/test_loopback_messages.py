@@ -1,5 +1,6 @@
 """Messages, and the ways in which clients connect."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
