@@ -46,6 +46,9 @@ ID_BYTES: Final = 16
 CANDIDATE_PATIENCE: Final = 5.0
 """Seconds that a candidate waits for the offer that it belongs to."""
 
+REFUSAL_PATIENCE: Final = 1.0
+"""Seconds that a refusal waits for what had begun to be cleared away."""
+
 MOST_WAITING: Final = 256
 """Candidates that may wait for offers at a time, over all clients."""
 
@@ -224,6 +227,9 @@ class Signalling:
             return await asyncio.shield(connection.answered), client
         except asyncio.CancelledError:  # nobody waits for an answer any more
             task.cancel()
+            raise
+        except Exception:  # refused: a client that tries again at once must find its place free
+            await asyncio.wait([task], timeout=REFUSAL_PATIENCE)
             raise
 
     async def _serve(self, connection: Connection, source: Source | None) -> None:
