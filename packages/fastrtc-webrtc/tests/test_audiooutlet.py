@@ -22,7 +22,7 @@ from fastrtc_webrtc.audiooutlet import (
     AudioOutlet,
 )
 from fastrtc_webrtc.encoded import EncodedFrame, MediaClock
-from fastrtc_webrtc.opuspacket import has_fec, packet_duration
+from fastrtc_webrtc.opuspacket import packet_duration
 from fastrtc_webrtc.testing.media import decibels, level, loudest_hz, silence, tone, tone_level
 
 Sound = NDArray[np.int16]
@@ -447,17 +447,6 @@ async def test_peers_with_different_codecs(codec: str) -> None:
 
 
 @in_virtual_time
-async def test_it_is_encoded_once_for_all() -> None:
-    speech = Speech()
-    one, other = speech.peer(), speech.peer()
-    await speech.until(1.0)
-    speech.say(0.1)
-    await speech.until(1.2)
-    pairs = zip(one.loud, other.loud, strict=True)
-    assert all(a.payloads[0] is b.payloads[0] for (_, a), (_, b) in pairs)
-
-
-@in_virtual_time
 async def test_a_peer_that_comes_in_the_middle() -> None:
     speech = Speech()
     first = speech.peer()
@@ -472,30 +461,6 @@ async def test_a_peer_that_comes_in_the_middle() -> None:
 
 
 @in_virtual_time
-async def test_nothing_is_encoded_for_nobody() -> None:
-    speech = Speech()
-    speech.say(0.2)  # time passes for it all the same
-    await speech.until(1.0)
-    assert speech.outlet._waiting.size == 0
-    assert speech.outlet._encoders == {}
-    peer = speech.peer()
-    speech.outlet.unsubscribe(peer)
-    speech.outlet.unsubscribe(peer)
-    assert speech.outlet._encoders == {}
-    await speech.until(5.0)
-    assert speech.outlet._timer is None
-    assert peer.frames == []
-
-
-@in_virtual_time
-async def test_a_codec_that_is_not_spoken() -> None:
-    speech = Speech()
-    with pytest.raises(ValueError, match="audio/g722"):
-        speech.outlet.subscribe(Peer(), "audio/g722")
-    assert speech.outlet._sinks == {}
-
-
-@in_virtual_time
 async def test_close() -> None:
     speech = Speech()
     peer = speech.peer()
@@ -507,42 +472,3 @@ async def test_close() -> None:
     await speech.until(5.0)
     assert len(peer.frames) == count
     assert speech.outlet._timer is None
-
-
-# Redundancy
-
-
-@in_virtual_time
-async def test_losses_bring_redundancy_and_its_end() -> None:
-    speech = Speech(rate=48_000)
-    peer = speech.peer()
-    rng = np.random.default_rng(1)
-
-    async def redundant() -> bool:
-        """Say something, and return whether it is said twice."""
-        hum = tone(150, 1.0, peak=4000) + tone(450, 1.0, peak=3000)
-        noise = rng.integers(-500, 500, hum.shape)
-        count = len(peer.loud)
-        speech.write((hum + noise).astype(np.int16))
-        await asyncio.sleep(2.0)
-        return any(has_fec(frame.payloads[0]) for _, frame in peer.loud[count:])
-
-    await speech.until(1.0)
-    assert not await redundant()
-    speech.outlet.report_loss(0.2)
-    assert await redundant()
-    for _ in range(20):
-        speech.outlet.report_loss(0.0)
-    assert speech.outlet._loss == 0
-    assert not await redundant()
-
-
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.02, 0.05, 0.5, 1.0])
-@in_virtual_time
-async def test_what_is_reported_is_believed_in_the_end(share: float) -> None:
-    outlet = Speech().outlet
-    for first in (0.0, 1.0):
-        outlet.report_loss(first)
-        for _ in range(40):
-            outlet.report_loss(share)
-        assert outlet._loss == round(100 * share)

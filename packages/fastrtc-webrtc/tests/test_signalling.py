@@ -2,14 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from starlette.applications import Starlette
 
 from fastrtc_core import (
     AsyncStreamHandler,
@@ -17,12 +13,10 @@ from fastrtc_core import (
     ConnectionRequest,
     Limits,
     SessionClosed,
-    Stream,
     UnauthorizedError,
 )
 from fastrtc_core.factory import HandlerFactory
-from fastrtc_webrtc import WebRTCSettings, WebRTCTransport, signalling
-from fastrtc_webrtc.connection import Connection
+from fastrtc_webrtc import signalling
 
 OFFERS = Path(__file__).parent / "data" / "offers"
 CANDIDATE = "candidate:1 1 udp 2130706431 127.0.0.1 40000 typ host"
@@ -47,86 +41,10 @@ RESTARTED = OFFER.replace("0IvZ", "1JwA").replace("qFkXIYzmqY3S", "rGlYJZanrZ4T"
 OTHER_CLIENT = RESTARTED.replace("69:A0:9B", "96:0A:B9")
 
 
-async def listen(audio: object) -> None: ...
-
-
-class Target:
-    """A stream, and the way to its routes."""
-
-    def __init__(self, handler: Any = listen, *, ends: Any = None, **options: Any) -> None:
-        settings = {
-            "bind_addresses": ("127.0.0.1",),
-            "requests_per_minute": 1e6,
-            **options.pop("settings", {}),
-        }
-        self.stream = Stream(
-            handler,
-            modality=options.pop("modality", "audio"),
-            transport_settings={"webrtc": WebRTCSettings(**settings)},
-            on_event=None if ends is None else ends.observe,
-            **options,
-        )
-        self.transport = WebRTCTransport(self.stream)
-        self.signalling = self.transport.signalling
-        app = Starlette()
-        self.transport.mount(app, "", None)
-        inside = httpx.ASGITransport(app, client=("127.0.0.1", 1234))
-        self.http = httpx.AsyncClient(transport=inside, base_url="http://here")
-
-    async def post(self, **body: Any) -> tuple[int, Any]:
-        response = await self.http.post("/webrtc/offer", json=body)
-        return response.status_code, response.json()
-
-    async def offer(self, id: str | None = "abc", sdp: str = OFFER, **fields: Any) -> Any:
-        """Post an offer and return the answer's body."""
-        status, body = await self.post(type="offer", sdp=sdp, webrtc_id=id, **fields)
-        assert status == 200, body
-        return body
-
-    async def fails(self, status: int, code: str, **body: Any) -> dict[str, Any]:
-        """Post something that fails, and return what is said of it."""
-        body = {"type": "offer", "sdp": OFFER, "webrtc_id": "abc"} | body
-        got, answer = await self.post(**body)
-        assert answer["status"] == "failed"
-        assert (got, answer["meta"]["error"]) == (status, code)
-        meta: dict[str, Any] = answer["meta"]
-        assert meta["message"]
-        return meta
-
-    def trickle(self, id: str, candidate: object = CANDIDATE) -> Any:
-        return self.post(type="ice-candidate", webrtc_id=id, candidate=candidate)
-
-    def connection(self, id: str = "abc") -> Connection:
-        return self.signalling._connections[id]
-
-    async def remote(self, id: str = "abc") -> list[tuple[str, int]]:
-        """Return where packets may be sent to, to reach a client."""
-        await asyncio.gather(*self.connection(id)._running)
-        peer = self.connection(id)._peer
-        assert peer is not None
-        found = peer.links[0].connection.remote_candidates
-        return [(candidate.host, candidate.port) for candidate in found]
-
-    async def emptied(self) -> None:
-        """Wait until nothing is left of what was let in."""
-        while len(self.stream.sessions) or self.signalling.live or len(self.signalling._supervisor):
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def target_of(handler: Any = listen, **options: Any) -> AsyncIterator[Target]:
-    target = Target(handler, **options)
-    try:
-        yield target
-    finally:
-        await target.signalling.close()
-        await target.http.aclose()
-
-
 # Answers
 
 
-async def test_an_answer() -> None:
+async def test_an_answer(target_of: Any) -> None:
     async with target_of() as target:
         answer = await target.offer("mine")
         assert answer["type"] == "answer"
@@ -140,7 +58,7 @@ async def test_an_answer() -> None:
 @pytest.mark.parametrize(
     "name", sorted(path.stem for path in OFFERS.iterdir() if "stopped" not in path.stem)
 )
-async def test_offers_of_all_kinds_of_clients(name: str) -> None:
+async def test_offers_of_all_kinds_of_clients(name: str, target_of: Any) -> None:
     async with target_of(
         HandlerFactory(_both), modality="audio-video", allow_extra_tracks=True
     ) as target:
@@ -168,7 +86,7 @@ def _both() -> Any:
     return Both()
 
 
-async def test_an_answer_is_fast() -> None:
+async def test_an_answer_is_fast(target_of: Any) -> None:
     loop = asyncio.get_running_loop()
     async with target_of() as target:
         await target.offer("first")  # with which codecs are looked up, and so on
@@ -177,7 +95,7 @@ async def test_an_answer_is_fast() -> None:
         assert loop.time() - began < 0.5
 
 
-async def test_ids_that_the_server_makes() -> None:
+async def test_ids_that_the_server_makes(target_of: Any) -> None:
     async with target_of() as target:
         one, other = await target.offer(None), await target.offer(None)
         assert len(one["webrtc_id"]) >= 22
@@ -185,7 +103,7 @@ async def test_ids_that_the_server_makes() -> None:
         assert one["token"] != other["token"]
 
 
-async def test_stereo_is_for_those_who_ask_for_it() -> None:
+async def test_stereo_is_for_those_who_ask_for_it(target_of: Any) -> None:
     asks = OFFER.replace("minptime=10;useinbandfec=1", "minptime=10;stereo=1;useinbandfec=1")
     async with target_of() as target:
         await target.offer("one")
@@ -197,7 +115,7 @@ async def test_stereo_is_for_those_who_ask_for_it() -> None:
 # Who is let in
 
 
-async def test_the_concurrency_limit_is_said_as_documented() -> None:
+async def test_the_concurrency_limit_is_said_as_documented(target_of: Any) -> None:
     async with target_of(concurrency_limit=2) as target:
         await target.offer("one")
         await target.offer("two")
@@ -212,14 +130,14 @@ async def test_the_concurrency_limit_is_said_as_documented() -> None:
         await target.offer("three")
 
 
-async def test_the_limit_of_the_transport() -> None:
+async def test_the_limit_of_the_transport(target_of: Any) -> None:
     async with target_of(limits={"webrtc": Limits(concurrency=1)}) as target:
         await target.offer("one")
         meta = await target.fails(200, "concurrency_limit_reached", webrtc_id="two")
         assert meta["limit"] == 1
 
 
-async def test_who_asks() -> None:
+async def test_who_asks(target_of: Any) -> None:
     seen: list[ConnectionRequest] = []
 
     async def authorize(request: ConnectionRequest) -> object:
@@ -248,7 +166,7 @@ async def test_who_asks() -> None:
 
 
 @pytest.mark.parametrize("verdict", [False, None, UnauthorizedError("no")])
-async def test_who_is_not_let_in(leaving_nothing: Any, verdict: Any) -> None:
+async def test_who_is_not_let_in(leaving_nothing: Any, verdict: Any, target_of: Any) -> None:
     async def authorize(request: ConnectionRequest) -> object:
         if isinstance(verdict, Exception):
             raise verdict
@@ -272,7 +190,9 @@ UNANSWERABLE = {
 
 
 @pytest.mark.parametrize("sdp", UNANSWERABLE.values(), ids=UNANSWERABLE)
-async def test_an_offer_that_can_not_be_answered(leaving_nothing: Any, sdp: str) -> None:
+async def test_an_offer_that_can_not_be_answered(
+    leaving_nothing: Any, sdp: str, target_of: Any
+) -> None:
     async with leaving_nothing(), target_of(concurrency_limit=1) as target:
         await target.fails(400, "bad_sdp", sdp=sdp)
         await target.emptied()
@@ -280,7 +200,7 @@ async def test_an_offer_that_can_not_be_answered(leaving_nothing: Any, sdp: str)
 
 
 async def test_a_handler_that_can_not_be_made(
-    leaving_nothing: Any, caplog: pytest.LogCaptureFixture
+    leaving_nothing: Any, caplog: pytest.LogCaptureFixture, target_of: Any
 ) -> None:
     def fail() -> AsyncStreamHandler:
         raise ZeroDivisionError
@@ -292,7 +212,7 @@ async def test_a_handler_that_can_not_be_made(
 
 
 async def test_a_configuration_that_can_not_be_had(
-    leaving_nothing: Any, caplog: pytest.LogCaptureFixture
+    leaving_nothing: Any, caplog: pytest.LogCaptureFixture, target_of: Any
 ) -> None:
     async def fail() -> dict[str, Any]:
         raise ZeroDivisionError
@@ -304,7 +224,7 @@ async def test_a_configuration_that_can_not_be_had(
 
 
 async def test_an_answer_that_takes_too_long(
-    leaving_nothing: Any, monkeypatch: pytest.MonkeyPatch
+    leaving_nothing: Any, monkeypatch: pytest.MonkeyPatch, target_of: Any
 ) -> None:
     monkeypatch.setattr(signalling, "ANSWER_TIMEOUT", 0.1)
 
@@ -318,7 +238,7 @@ async def test_an_answer_that_takes_too_long(
         await target.emptied()
 
 
-async def test_a_request_that_is_given_up(leaving_nothing: Any) -> None:
+async def test_a_request_that_is_given_up(leaving_nothing: Any, target_of: Any) -> None:
     asked = asyncio.Event()
 
     async def authorize(request: ConnectionRequest) -> object:
@@ -338,7 +258,7 @@ async def test_a_request_that_is_given_up(leaving_nothing: Any) -> None:
 # Live sessions
 
 
-async def test_an_id_that_is_in_use() -> None:
+async def test_an_id_that_is_in_use(target_of: Any) -> None:
     async with target_of() as target:
         token = (await target.offer())["token"]
         for wrong in (None, "x", token[:-1], "ä" * 20):
@@ -349,14 +269,14 @@ async def test_an_id_that_is_in_use() -> None:
         assert len(target.stream.sessions) == 1
 
 
-async def test_an_id_that_another_transport_uses() -> None:
+async def test_an_id_that_another_transport_uses(target_of: Any) -> None:
     from fastrtc_core.testing import connect
 
     async with target_of() as target, connect(target.stream, session_id="abc"):
         await target.fails(409, "id_in_use")
 
 
-async def test_two_offers_at_once_with_one_id() -> None:
+async def test_two_offers_at_once_with_one_id(target_of: Any) -> None:
     async def authorize(request: ConnectionRequest) -> object:
         await asyncio.sleep(0.05)
         return True
@@ -368,7 +288,7 @@ async def test_two_offers_at_once_with_one_id() -> None:
         assert len(target.stream.sessions) == 1
 
 
-async def test_negotiating_again() -> None:
+async def test_negotiating_again(target_of: Any) -> None:
     async with target_of() as target:
         first = await target.offer()
         connection, peer = target.connection(), target.connection()._peer
@@ -379,7 +299,7 @@ async def test_negotiating_again() -> None:
         assert _ufrag(again) == _ufrag(first)
 
 
-async def test_restarting_ice() -> None:
+async def test_restarting_ice(target_of: Any) -> None:
     async with target_of() as target:
         first = await target.offer()
         peer = target.connection()._peer
@@ -389,7 +309,7 @@ async def test_restarting_ice() -> None:
         assert len(target.stream.sessions) == 1
 
 
-async def test_coming_back_by_another_connection() -> None:
+async def test_coming_back_by_another_connection(target_of: Any) -> None:
     async with target_of() as target:
         first = await target.offer()
         [session] = target.stream.sessions
@@ -401,7 +321,7 @@ async def test_coming_back_by_another_connection() -> None:
 
 
 @pytest.mark.parametrize("sdp", [OTHER_CLIENT, RESTARTED, OFFER], ids=["back", "restart", "same"])
-async def test_another_offer_that_can_not_be_answered(sdp: str) -> None:
+async def test_another_offer_that_can_not_be_answered(sdp: str, target_of: Any) -> None:
     # Which aiortc finds to be wrong, not the check before.
     wrong = without_codecs(sdp).replace("speex/16000", "G722/8000")
     async with target_of() as target:
@@ -418,7 +338,7 @@ def _ufrag(answer: Any) -> str:
     return next(line for line in answer["sdp"].splitlines() if line.startswith("a=ice-ufrag:"))
 
 
-async def test_bye(ends: Any, leaving_nothing: Any) -> None:
+async def test_bye(ends: Any, leaving_nothing: Any, target_of: Any) -> None:
     async with leaving_nothing(), target_of(ends=ends) as target:
         token = (await target.offer())["token"]
         await target.fails(404, "unknown_session", type="bye", token="wrong")
@@ -435,7 +355,7 @@ async def test_bye(ends: Any, leaving_nothing: Any) -> None:
         await target.fails(404, "unknown_session", type="bye", token=token)
 
 
-async def test_shutdown(ends: Any, leaving_nothing: Any) -> None:
+async def test_shutdown(ends: Any, leaving_nothing: Any, target_of: Any) -> None:
     async with leaving_nothing():
         async with target_of(ends=ends) as target:
             for number in range(3):
@@ -446,108 +366,10 @@ async def test_shutdown(ends: Any, leaving_nothing: Any) -> None:
         assert {event.reason for event in closed} == {CloseReason.SHUTDOWN}
 
 
-# Candidates
-
-
-async def test_a_candidate_of_a_live_session() -> None:
-    async with target_of() as target:
-        await target.offer()
-        assert await target.trickle("abc") == (200, {"status": "success"})
-        assert await target.trickle("abc", None) == (200, {"status": "success"})
-        assert await target.trickle("abc", "") == (200, {"status": "success"})
-        assert await target.remote() == [("127.0.0.1", 40_000)]
-
-
-@pytest.mark.parametrize("when", ["before", "while it is looked at"])
-async def test_candidates_that_come_before_the_answer(when: str) -> None:
-    asked, go = asyncio.Event(), asyncio.Event()
-
-    async def authorize(request: ConnectionRequest) -> object:
-        asked.set()
-        await go.wait()
-        return True
-
-    async with target_of(authorize=authorize) as target, asyncio.TaskGroup() as tasks:
-        offering = None if when == "before" else tasks.create_task(target.offer())
-        if offering is not None:
-            await asked.wait()
-        early = tasks.create_task(target.trickle("abc"))
-        while not target.signalling._waiting:
-            await asyncio.sleep(0)
-        offering = offering or tasks.create_task(target.offer())
-        await asked.wait()
-        go.set()
-        await offering
-        assert await early == (200, {"status": "success"})
-        assert await target.remote() == [("127.0.0.1", 40_000)]
-
-
-async def test_candidates_whose_offer_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signalling, "CANDIDATE_PATIENCE", 0.1)
-    async with target_of() as target:
-        await target.fails(404, "unknown_session", type="ice-candidate", candidate=CANDIDATE)
-        assert target.signalling._waiting == 0
-
-
-async def test_candidates_whose_offer_is_refused() -> None:
-    asked, go = asyncio.Event(), asyncio.Event()
-
-    async def authorize(request: ConnectionRequest) -> object:
-        asked.set()
-        await go.wait()
-        return False
-
-    async with target_of(authorize=authorize) as target, asyncio.TaskGroup() as tasks:
-        refused = tasks.create_task(target.fails(401, "unauthorized"))
-        await asked.wait()
-        early = tasks.create_task(target.trickle("abc"))
-        while not target.signalling._waiting:
-            await asyncio.sleep(0)
-        go.set()
-        await refused
-        await early
-        await target.emptied()
-
-
-async def test_not_too_many_candidates_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signalling, "MOST_WAITING", 2)
-    async with target_of() as target, asyncio.TaskGroup() as tasks:
-        waiting = [tasks.create_task(target.trickle("abc")) for _ in range(2)]
-        while target.signalling._waiting < 2:
-            await asyncio.sleep(0)
-        await target.fails(404, "unknown_session", type="ice-candidate", candidate=CANDIDATE)
-        await target.offer()
-        assert [status for status, _ in await asyncio.gather(*waiting)] == [200, 200]
-
-
-async def test_candidates_beyond_the_bound_are_ignored() -> None:
-    async with target_of(settings={"max_candidates": 3}) as target:
-        await target.offer()
-        for number in range(10):
-            candidate = CANDIDATE.replace("40000", str(40_000 + number))
-            assert (await target.trickle("abc", candidate))[0] == 200
-        assert len(await target.remote()) == 3
-
-
-@pytest.mark.parametrize("address", ["8.8.8.8", "169.254.169.254", "0.0.0.0", "224.0.0.1"])
-async def test_candidates_that_lead_elsewhere(address: str) -> None:
-    async with target_of() as target:
-        await target.offer()
-        candidate = CANDIDATE.replace("127.0.0.1", address)
-        assert (await target.trickle("abc", candidate))[0] == 200
-        assert await target.remote() == []
-
-
-async def test_a_candidate_that_is_none() -> None:
-    async with target_of() as target:
-        await target.offer()
-        await target.fails(400, "bad_candidate", type="ice-candidate", candidate="candidate:x")
-
-
 # Watching
 
 
-async def test_watching_somebody_who_is_not_there() -> None:
+async def test_watching_somebody_who_is_not_there(target_of: Any) -> None:
     async with target_of() as target:
         from fastrtc_core import UnknownSessionError
 
@@ -556,7 +378,7 @@ async def test_watching_somebody_who_is_not_there() -> None:
         assert target.signalling.live == 0
 
 
-async def test_the_newest_is_no_viewer() -> None:
+async def test_the_newest_is_no_viewer(target_of: Any) -> None:
     async with target_of(mode="send-receive") as target:
         assert target.signalling.newest is None
         await target.offer("one")
