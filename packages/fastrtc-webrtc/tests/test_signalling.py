@@ -19,7 +19,6 @@ from fastrtc_core.factory import HandlerFactory
 from fastrtc_webrtc import signalling
 
 OFFERS = Path(__file__).parent / "data" / "offers"
-CANDIDATE = "candidate:1 1 udp 2130706431 127.0.0.1 40000 typ host"
 
 
 def offer_of(name: str = "chrome_audio_trickle", **changes: str) -> str:
