@@ -190,6 +190,8 @@ async def test_packets_out_of_order() -> None:
     assert buffer is not None
     assert (buffer.lost, buffer.reordered) == (0, 1)
     await receiving.receiver.stop()
+    assert receiving.receiver.buffer is buffer
+    assert (buffer.held, buffer.reordered) == (0, 1)
 
 
 @in_virtual_time

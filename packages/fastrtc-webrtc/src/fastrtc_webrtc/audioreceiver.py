@@ -142,7 +142,9 @@ class AudioReceiver:
             if timer is not None:
                 timer.cancel()
         self._timer = self._report = None
-        self._take = self._decoder = self._buffer = None
+        self._take = self._decoder = None
+        if self._buffer is not None:
+            self._buffer.clear()
 
     async def getStats(self) -> RTCStatsReport:  # noqa: N802 - aiortc's name
         """Return nothing; the counters are attributes."""
@@ -208,7 +210,7 @@ class AudioReceiver:
     def _give(self, now: float) -> None:
         """Give out what is due, ask for what is missing, and come back for the rest."""
         buffer = self._buffer
-        if buffer is None:
+        if buffer is None or self._take is None:
             return
         for due in buffer.pop(now):
             self._decode(due)

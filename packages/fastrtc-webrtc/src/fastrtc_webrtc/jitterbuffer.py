@@ -197,6 +197,13 @@ class JitterBuffer:
         self._stray = None
         self._begun = False
 
+    def clear(self) -> None:
+        """Let go of what is held. The counters stay."""
+        self._held.clear()
+        self._ready.clear()
+        self._holes.clear()
+        self._stray = None
+
     # Where a packet belongs
 
     def _begin(self, packet: Packet, now: float) -> None:
