@@ -179,5 +179,7 @@ async def test_a_shared_generator(
         await ended.wait()  # nobody watches
         assert begun == 1
         async with connected(server, **WATCHING) as third:
-            await third.video.pictures.next()
+            first_number = read_number((await third.video.pictures.next()).pixels)
+            assert first_number is not None
+            assert first_number < 10
         assert begun == 2
