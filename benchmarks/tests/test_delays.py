@@ -48,9 +48,28 @@ def test_a_delay_that_changes_is_found() -> None:
 
 def test_only_what_arrived_can_be_thrown_away() -> None:
     out = sent(lost=[50, 51])
-    found = echoes(out, returned(out, 0.1, missing=[50, 51, 52, 80]))
-    assert thrown_away(out, found, until=100.0) == (2, len(CODE) - 2)
-    assert thrown_away(out, [], until=100.0) == (0, 0)
+    back = returned(out, 0.1, missing=[50, 51, 52, 80])
+    found = echoes(out, back)
+    assert thrown_away(out, back, found, until=100.0) == (2, len(CODE) - 2)
+    assert thrown_away(out, back, [], until=100.0) == (0, 0)
+
+
+def test_what_is_garbled_in_its_place_was_not_thrown_away() -> None:
+    out = sent()
+    back = returned(out, 0.1)
+    loud = (3 * tone((CODE[80] + 8) % 16) + tone(CODE[80])).astype(np.float32)
+    back.passed[80] = Heard(back.passed[80].at, loud)
+    found = echoes(out, back)
+    assert 80 not in {echo.number for echo in found}
+    assert thrown_away(out, back, found, until=100.0) == (0, len(CODE))
+
+
+@pytest.mark.parametrize("instead", [SILENCE, tone(CODE[79])], ids=["silence", "concealed"])
+def test_what_is_filled_in_was_thrown_away(instead: Samples) -> None:
+    out = sent()
+    back = returned(out, 0.1)
+    back.passed[80] = Heard(back.passed[80].at, instead)
+    assert thrown_away(out, back, echoes(out, back), until=100.0) == (1, len(CODE))
 
 
 def test_steady_packets_have_no_gap() -> None:

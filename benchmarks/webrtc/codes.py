@@ -92,6 +92,13 @@ def number_of(frame: Samples) -> int | None:
     return int(np.argmax(np.abs(middle @ _WAVES)))
 
 
+def levels(sound: Samples) -> NDArray[np.float64]:
+    """How much there is of each tone: sums over the windows of a sound, by the tone's number."""
+    windows = np.lib.stride_tricks.sliding_window_view(sound, WINDOW)[::HOP]
+    sums: NDArray[np.float64] = np.abs(windows @ _WAVES).sum(axis=0)
+    return sums
+
+
 def matched(
     sent: Sequence[int], sent_at: Sequence[float], back: Sequence[int], back_at: Sequence[float]
 ) -> list[tuple[int, int]]:

@@ -1,12 +1,13 @@
 """Delays, losses and gaps of a coded sound that went out and came back."""
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.sound import amplitude, rms
+from benchmarks.sound import Samples, amplitude, rms
 from benchmarks.webrtc import codes
-from benchmarks.webrtc.settings import FRAME_SECONDS
+from benchmarks.webrtc.settings import FRAME, FRAME_SECONDS
 from benchmarks.webrtc.wiretap import Heard, Wiretap
 
 PLAYER_SECONDS: Final = 0.04
@@ -24,6 +25,8 @@ class Echo:
     """Of the packet, among those sent."""
     sent: float
     delay: float
+    tone: codes.Tone
+    """Where it is in the recording of what came back."""
 
 
 def echoes(out: Wiretap, back: Wiretap) -> list[Echo]:
@@ -36,23 +39,51 @@ def echoes(out: Wiretap, back: Wiretap) -> list[Echo]:
     pairs = codes.matched(
         [number for _, number in coded], sent, [tone.number for tone in tones], came
     )
-    return [Echo(coded[left][0], sent[left], came[right] - sent[left]) for left, right in pairs]
+    return [
+        Echo(coded[left][0], sent[left], came[right] - sent[left], tones[right])
+        for left, right in pairs
+    ]
 
 
-def thrown_away(out: Wiretap, found: Sequence[Echo], until: float) -> tuple[int, int]:
+def thrown_away(
+    out: Wiretap, back: Wiretap, found: Sequence[Echo], until: float
+) -> tuple[int, int]:
     """How many packets reached the server in vain, and how many reached it, of those sent before.
 
     Packets before the first whose sound came back do not count: the connection was coming about.
     """
     if not found:
         return 0, 0
-    back = {echo.number for echo in found}
+    recording = back.recording()
+    known = {echo.number for echo in found}
     good = [
         number
         for number, one in enumerate(out.passed)
         if number >= found[0].number and one.at < until and not one.lost
     ]
-    return sum(number not in back for number in good), len(good)
+    missed = [number for number in good if number not in known]
+    vain = sum(not _is_garbled(out, recording, found, number) for number in missed)
+    return vain, len(good)
+
+
+def _is_garbled(out: Wiretap, recording: Samples, found: Sequence[Echo], number: int) -> bool:
+    """Whether a packet's sound is in its place, though too distorted to be recognised.
+
+    Coders of speech answer some leaps between pure tones with a burst. The packets around it came
+    back as far apart as they were sent, and there is more of its tone than of the one before, which
+    a receiver without the packet would have gone on with.
+    """
+    after = bisect(found, number, key=lambda echo: echo.number)
+    if not 0 < after < len(found):
+        return False
+    before, following = found[after - 1], found[after]
+    apart = (following.number - before.number) * FRAME
+    if abs(following.tone.start - before.tone.start - apart) > FRAME // 2:
+        return False
+    start = before.tone.start + (number - before.number) * FRAME
+    levels = codes.levels(recording[start : start + FRAME])
+    own = codes.number_of(out.passed[number].samples)
+    return own is not None and bool(levels[own] > levels[before.tone.number])
 
 
 def longest_gap(passed: Sequence[Heard]) -> float:

@@ -18,6 +18,9 @@ WARM_UP: Final = 20
 AT_ONCE: Final = 4
 LOOK_SECONDS: Final = 1.0
 HALFWAY_SECONDS: Final = 3.0
+COLLECTED_SECONDS: Final = 3.0
+"""Until what was collected has been given back to the system, as it may be after a connection."""
+
 SESSION_SECONDS: Final = 5.0
 """In which something has to come back."""
 
@@ -51,14 +54,14 @@ async def _gains(
     count, settle = settings.cycles, settings.settle_seconds
     idle = await server.tasks()
     await _cycles(server, track, WARM_UP)
-    before, tasks_before = await _settled(server, idle, settle)
+    before, tasks_before = await _settled(server, track, idle, settle)
     await _cycles(server, track, count // 2)
-    halfway, _ = await _settled(server, tasks_before, HALFWAY_SECONDS)
+    halfway, _ = await _settled(server, track, tasks_before, HALFWAY_SECONDS)
     clock = asyncio.get_running_loop().time
     begun = clock()
     await _cycles(server, track, count - count // 2)
     seconds = clock() - begun
-    after, tasks_after = await _settled(server, tasks_before, settle)
+    after, tasks_after = await _settled(server, track, tasks_before, settle)
     return Findings(
         {
             f"{rows}tasks": tasks_after - tasks_before,
@@ -96,7 +99,9 @@ async def _cycles(server: Server, track: Callable[[], Paced], count: int) -> Non
             tasks.create_task(one_after_another(len(range(number, count, AT_ONCE))))
 
 
-async def _settled(server: Server, tasks: int, seconds: float) -> tuple[Usage, int]:
+async def _settled(
+    server: Server, track: Callable[[], Paced], tasks: int, seconds: float
+) -> tuple[Usage, int]:
     """What the server holds once it has no more than so many tasks, or has had time enough."""
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
@@ -105,4 +110,7 @@ async def _settled(server: Server, tasks: int, seconds: float) -> tuple[Usage, i
     while left > tasks and clock() < until:
         await asyncio.sleep(LOOK_SECONDS)
         left = await server.tasks()
+    await server.asked("/collect")
+    await _cycles(server, track, 1)
+    await asyncio.sleep(COLLECTED_SECONDS)
     return server.usage(), left

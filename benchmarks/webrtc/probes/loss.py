@@ -98,7 +98,7 @@ async def many_packets(subject: Contestant, settings: Settings) -> Findings:
     usual = percentile(_delays(found, begun - settings.steady_seconds, begun), 50)
     during = [echo for echo in found if begun <= echo.sent]
     added = [1000 * (echo.delay - usual) for echo in during if echo.sent < ended]
-    vain, good = thrown_away(out, during, ended)
+    vain, good = thrown_away(out, back, during, ended)
     before = [echo for echo in found if begun - settings.steady_seconds <= echo.sent < begun]
     sound = [one for one in back.passed if begun < one.at < ended]
     sent = [one for one in out.passed if begun <= one.at < ended]
@@ -112,7 +112,7 @@ async def many_packets(subject: Contestant, settings: Settings) -> Findings:
             "usual_ms": 1000 * usual,
             "added_p50_ms": percentile(added, 50),
             "lost_percent": percent(sum(one.lost for one in sent), len(sent)),
-            "missing_before_percent": percent(*thrown_away(out, before, begun)),
+            "missing_before_percent": percent(*thrown_away(out, back, before, begun)),
         },
     )
 

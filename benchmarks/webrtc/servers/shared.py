@@ -1,6 +1,7 @@
 """What the three servers have in common: the handlers' names, the slow function, the loop's lag."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -68,6 +69,11 @@ async def nothing(_: Request) -> JSONResponse:
     return JSONResponse({})
 
 
+async def collect(_: Request) -> JSONResponse:
+    """Free what only refers to itself: Python would at some moment, and it is no growth."""
+    return JSONResponse({"collected": gc.collect()})
+
+
 def endpoints(inputs: Endpoint = nothing) -> dict[str, Endpoint]:
     """What the client asks beside offers, by path."""
-    return {"/stats": stats, "/lag": Lag().report, "/inputs": inputs}
+    return {"/stats": stats, "/lag": Lag().report, "/inputs": inputs, "/collect": collect}

@@ -18,7 +18,7 @@ from fastrtc_core import (
     Stream,
     UnknownSessionError,
 )
-from fastrtc_webrtc.allocator import Trimmer
+from fastrtc_webrtc.allocator import Trimmer, settle
 from fastrtc_webrtc.audiooutlet import AudioOutlet
 from fastrtc_webrtc.candidates import Candidate
 from fastrtc_webrtc.configuration import ConfigurationSource, server_configuration
@@ -81,6 +81,7 @@ class Signalling:
         self._supervisor = Supervisor()
         self._threads = EncoderThreads()
         self._trimmer = Trimmer(self._threads)
+        settle()
         self._connections: dict[str, Connection] = {}
         self._joined = asyncio.Event()
         self._waiting = 0

@@ -31,6 +31,7 @@ from aiortc.codecs.vpx import Vp8Encoder as Vp8Packetizer
 from av.video.frame import PictureType
 from av.video.reformatter import ColorRange
 
+from fastrtc_webrtc.allocator import give_back
 from fastrtc_webrtc.pictures import PlanarPicture
 from fastrtc_webrtc.videoparameters import Bitrates, VideoParameters
 
@@ -151,6 +152,9 @@ class VideoEncoder(ABC):
             due = timestamp - self._opened_at >= REOPEN_INTERVAL * CLOCK
             if self._adjust(codec, self.bitrate) or not due:
                 return codec
+        if codec is not None:  # the new one, of tens of megabytes, takes the place of the old
+            self._codec = codec = None
+            give_back()
         self._bitrates = self._parameters.bitrates(*size)
         codec = self._create(self.bitrate, *size)
         self._codec, self._opened_at, self._opened_for = codec, timestamp, self.bitrate
