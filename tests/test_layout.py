@@ -23,7 +23,7 @@ MOST_LINES = 500
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 CORE_MAY_IMPORT = sys.stdlib_module_names | {"fastrtc_core", "numpy"}
 # What an extra brings is imported inside the function that needs it.
-CORE_MAY_IMPORT_LATE = CORE_MAY_IMPORT | {"av"}
+CORE_MAY_IMPORT_LATE = CORE_MAY_IMPORT | {"av", "huggingface_hub", "tqdm"}
 NOT_LOADED_BY = {
     "fastrtc_core": {"aiortc", "av", "onnxruntime", "starlette", "torch", "uvicorn", "websockets"},
     "fastrtc_vad": {"aiortc", "av", "starlette", "torch", "uvicorn", "websockets"},
