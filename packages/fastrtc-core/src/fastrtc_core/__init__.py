@@ -48,6 +48,7 @@ from fastrtc_core.events import (
     ResponseStarting,
     SessionClosed,
     StartedTalking,
+    StopWordDetected,
 )
 from fastrtc_core.factory import HandlerFactory
 from fastrtc_core.frames import AudioFrame, LazyVideoFrame, VideoFrame
@@ -107,6 +108,7 @@ __all__ = [
     "SessionClosed",
     "SessionClosedError",
     "StartedTalking",
+    "StopWordDetected",
     "Stream",
     "StreamHandler",
     "StreamHandlerBase",

@@ -39,6 +39,14 @@ class PauseDetected:
 
 
 @dataclass(frozen=True, slots=True)
+class StopWordDetected:
+    """A stop word was heard; what follows it will be answered."""
+
+    phrase: str
+    """As it was configured."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseStarting:
     """The first sound of a reply goes out."""
 
@@ -80,6 +88,7 @@ class SessionClosed:
 Event = (
     StartedTalking
     | PauseDetected
+    | StopWordDetected
     | ResponseStarting
     | Interrupted
     | ResponseFinished

@@ -110,6 +110,15 @@ class Listener:
         """Return the audio of the turn that a ``pause_detected`` has ended, once."""
         return self._recorder.cut(pause.start, min(pause.end + TAIL, self._machine.now))
 
+    def said(self, index: int | None) -> tuple[NDArray[np.int16], int]:
+        """Return what of a turn was judged since an index, and the index to go on from.
+
+        Args:
+            index: None for the beginning of the turn.
+
+        """
+        return self._recorder.since(index, self._machine.now)
+
     def reset(self) -> None:
         """Forget what was said so far."""
         self._machine.reset()

@@ -94,6 +94,33 @@ class Recorder:
         self._forget()
         return np.concatenate(parts, axis=1) if parts else np.zeros((self._channels, 0), np.int16)
 
+    def since(self, index: int | None, end: float) -> tuple[NDArray[np.int16], int]:
+        """Return audio of the turn that is held, without taking it.
+
+        Args:
+            index: Where the last call has ended; None for the beginning of the turn, with its
+                pre-roll.
+            end: Seconds of the stream.
+
+        Returns:
+            ``(channels, n)``, and the index to go on from.
+        """
+        if index is None:
+            index = self._end if self._held is None else self._held
+        first = max(index, self._used, self._begin)
+        last = max(first, min(self._index(end), self._end))
+        parts = []
+        at = self._end
+        for chunk in reversed(self._chunks):
+            at -= chunk.shape[1]
+            part = chunk[:, max(0, first - at) : max(0, last - at)]
+            if part.shape[1]:
+                parts.append(part)
+            if at <= first:
+                break
+        parts.append(np.zeros((self._channels, 0), np.int16))
+        return np.concatenate(parts[::-1], axis=1), last
+
     def _index(self, time: float) -> int:
         return max(0, round(time * self._rate))
 

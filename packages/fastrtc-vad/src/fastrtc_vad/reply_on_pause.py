@@ -142,7 +142,7 @@ class ReplyOnPause(StreamHandler):
     def reset(self) -> None:
         """Stop the reply and forget what was said so far; from any thread."""
         super().reset()
-        self.state = AppState()
+        self.state = type(self.state)()
         self._close_replies()
         if self._session is not None:
             self._session.interrupt()
@@ -188,9 +188,12 @@ class ReplyOnPause(StreamHandler):
             session.publish(Interrupted(event.start, session.interrupt()))
         else:
             session.publish(PauseDetected(event.start, event.end))
-            said = (self.input_sample_rate, listener.turn(event))
-            utterance = session.say(self._reply(session, said))
-            session.start(_tell_when_heard(session, utterance), "reply")
+            self._take_turn(session, listener.turn(event))
+
+    def _take_turn(self, session: Session, said: NDArray[np.int16]) -> None:
+        """Reply to what was said, ``(channels, samples)``."""
+        utterance = session.say(self._reply(session, (self.input_sample_rate, said)))
+        session.start(_tell_when_heard(session, utterance), "reply")
 
     async def _reply(self, session: Session, said: Audio) -> AsyncGenerator[Output, None]:
         await self._wait_for_inputs()
@@ -272,7 +275,7 @@ class ReplyOnPause(StreamHandler):
             if not self.state.pause_detected:
                 return None
             said = (self.state.sampling_rate, self.state.stream)
-            self.state = AppState(responding=True)
+            self.state = type(self.state)(responding=True)
             self._replies = stepwise(partial(self.fn, said, *self.current_args()))
         return self._next_of(self._replies)
 
@@ -291,7 +294,8 @@ class ReplyOnPause(StreamHandler):
         return any(self._overrides(name) for name in _STEPS)
 
     def _overrides(self, name: str) -> bool:
-        return getattr(type(self), name) is not getattr(ReplyOnPause, name)
+        owner = next(base for base in type(self).__mro__ if name in vars(base))
+        return not owner.__module__.startswith("fastrtc_vad.")
 
     def _new_listener(self, rate: int) -> Listener:
         options = self.model_options
