@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _P
     from fastrtc_core import SessionClosed as SessionClosed
     from fastrtc_core import SessionClosedError as SessionClosedError
     from fastrtc_core import StartedTalking as StartedTalking
+    from fastrtc_core import StopWordDetected as StopWordDetected
     from fastrtc_core import Stream as Stream
     from fastrtc_core import StreamHandler as StreamHandler
     from fastrtc_core import StreamHandlerBase as StreamHandlerBase
@@ -69,10 +70,30 @@ if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _P
     from fastrtc_core import audio_to_int16 as audio_to_int16
     from fastrtc_core import get_current_context as get_current_context
     from fastrtc_core import wait_for_item as wait_for_item
+    from fastrtc_core.speech import Narration as Narration
+    from fastrtc_core.speech import RecognitionStream as RecognitionStream
+    from fastrtc_core.speech import Recognizer as Recognizer
+    from fastrtc_core.speech import SpeechChunk as SpeechChunk
+    from fastrtc_core.speech import StreamingSTTModel as StreamingSTTModel
+    from fastrtc_core.speech import STTCapabilities as STTCapabilities
+    from fastrtc_core.speech import STTModel as STTModel
+    from fastrtc_core.speech import Synthesizer as Synthesizer
+    from fastrtc_core.speech import Transcript as Transcript
+    from fastrtc_core.speech import TTSCapabilities as TTSCapabilities
+    from fastrtc_core.speech import TTSModel as TTSModel
+    from fastrtc_core.speech import WeightsError as WeightsError
+    from fastrtc_core.speech import Word as Word
+    from fastrtc_core.speech import get_stt_model as get_stt_model
+    from fastrtc_core.speech import get_tts_model as get_tts_model
+    from fastrtc_tts import CartesiaTTSOptions as CartesiaTTSOptions
+    from fastrtc_tts import EspeakTTSOptions as EspeakTTSOptions
+    from fastrtc_tts import KokoroTTSOptions as KokoroTTSOptions
     from fastrtc_vad import AlgoOptions as AlgoOptions
     from fastrtc_vad import AppState as AppState
     from fastrtc_vad import Batcher as Batcher
     from fastrtc_vad import ReplyOnPause as ReplyOnPause
+    from fastrtc_vad import ReplyOnStopWords as ReplyOnStopWords
+    from fastrtc_vad import ReplyOnStopWordsState as ReplyOnStopWordsState
     from fastrtc_vad import SileroTorchModel as SileroTorchModel
     from fastrtc_vad import SileroVADModel as SileroVADModel
     from fastrtc_vad import SileroVadOptions as SileroVadOptions
@@ -138,6 +159,7 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
         "SessionClosed",
         "SessionClosedError",
         "StartedTalking",
+        "StopWordDetected",
         "Stream",
         "StreamHandler",
         "StreamHandlerBase",
@@ -162,11 +184,35 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
         "get_current_context",
         "wait_for_item",
     ),
+    "fastrtc_core.speech": (
+        "Narration",
+        "RecognitionStream",
+        "Recognizer",
+        "STTCapabilities",
+        "STTModel",
+        "SpeechChunk",
+        "StreamingSTTModel",
+        "Synthesizer",
+        "TTSCapabilities",
+        "TTSModel",
+        "Transcript",
+        "WeightsError",
+        "Word",
+        "get_stt_model",
+        "get_tts_model",
+    ),
+    "fastrtc_tts": (
+        "CartesiaTTSOptions",
+        "EspeakTTSOptions",
+        "KokoroTTSOptions",
+    ),
     "fastrtc_vad": (
         "AlgoOptions",
         "AppState",
         "Batcher",
         "ReplyOnPause",
+        "ReplyOnStopWords",
+        "ReplyOnStopWordsState",
         "SileroTorchModel",
         "SileroVADModel",
         "SileroVadOptions",

@@ -1,12 +1,14 @@
 """``python -m fastrtc.demo``: what you say comes back when you pause.
 
 Without arguments it serves a page to talk to; with ``--modality video`` the page is a mirror, and
-with ``--modality audio-video`` picture and sound come back as they are. With ``--wav`` the demo
-says a recording to itself over the WebSocket and tells what happened.
+with ``--modality audio-video`` picture and sound come back as they are. With ``--agent`` what you
+say is understood and answered, without a network. With ``--wav`` the demo says a recording to
+itself over the WebSocket and tells what happened.
 """
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from fastrtc.cli import (
     FAILED,
+    CommandError,
     add_address,
     check_output,
     needing,
@@ -27,6 +30,7 @@ from fastrtc.cli import (
     write,
 )
 from fastrtc_core import AsyncAudioVideoStreamHandler, MissingPackageError, Stream, plugins
+from fastrtc_core.speech import Synthesizer, get_stt_model, get_tts_model
 from fastrtc_core.stream import TRANSPORTS
 
 if TYPE_CHECKING:
@@ -97,11 +101,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=Path("reply.wav"),
         help="where to write what comes back to the recording (default: %(default)s)",
     )
+    _add_agent(parser)
     options = parser.parse_args(arguments)
     return run(_serve if options.wav is None else _speak, options)
 
 
-def _stream(modality: str = "audio") -> Stream:
+def _add_agent(parser: argparse.ArgumentParser) -> None:
+    agent = parser.add_argument_group("a voice agent")
+    agent.add_argument("--agent", action="store_true", help="understand, answer and speak")
+    agent.add_argument(
+        "--stt",
+        metavar="NAME",
+        default="pocketsphinx",
+        help="the model of speech to text (default: %(default)s)",
+    )
+    agent.add_argument(
+        "--tts",
+        metavar="NAME",
+        default="espeak",
+        help="the model of text to speech (default: %(default)s)",
+    )
+    agent.add_argument(
+        "--llm",
+        metavar="URL",
+        help="where answers come from, in place of a table: an endpoint of OpenAI's chat protocol, "
+        "such as http://127.0.0.1:11434/v1",
+    )
+    agent.add_argument(
+        "--llm-model", metavar="NAME", default="default", help="the model's name at the endpoint"
+    )
+
+
+def _stream(options: argparse.Namespace) -> Stream:
+    modality: str = options.modality
+    if options.agent:
+        return _agent(options)
     if modality == "audio":
         with needing("vad", "the demo"):
             from fastrtc_vad import ReplyOnPause
@@ -114,10 +148,34 @@ def _stream(modality: str = "audio") -> Stream:
     return Stream(Echo(), modality="audio-video", mode="send-receive")
 
 
+def _agent(options: argparse.Namespace) -> Stream:
+    from fastrtc.agent import Agent, ChatEndpoint, Replies, Rules
+
+    if options.modality != "audio":
+        raise CommandError(f"--agent is for sound, and not for --modality {options.modality}")
+    with needing("vad", "the demo"):
+        from fastrtc_vad import ReplyOnPause
+    # A grammar is understood better than whatever may be said, and only a table needs no more.
+    closed = options.stt == "pocketsphinx" and options.llm is None
+    stt = get_stt_model(options.stt, **({"phrases": Rules().phrases} if closed else {}))
+    tts = get_tts_model(options.tts)
+    if not isinstance(tts, Synthesizer):
+        raise CommandError(f"{options.tts} can't tell what it speaks: it is no Synthesizer")
+
+    def replies() -> Replies:
+        if options.llm is None:
+            return Rules()
+        return ChatEndpoint(options.llm, options.llm_model, os.environ.get("OPENAI_API_KEY", ""))
+
+    agent = Agent(stt, tts, replies, lambda who, text: write(f"{who}: {text}"))
+    handler = ReplyOnPause(agent.reply, input_sample_rate=RATE, output_sample_rate=RATE)
+    return Stream(handler, modality="audio", mode="send-receive", on_event=agent.note)
+
+
 def _serve(options: argparse.Namespace) -> int:
     with needing("websocket", "the demo"):
         from fastrtc.serve import Server
-    server = Server(_stream(options.modality), host=options.host, port=options.port)
+    server = Server(_stream(options), host=options.host, port=options.port)
     server.run(lambda: write(f"Talk to it at {server.url} (Ctrl-C ends it)"))
     return 0
 
@@ -126,7 +184,7 @@ def _speak(options: argparse.Namespace) -> int:
     audio = read_recording(options.wav)
     check_output(options.out)
     write(f"saying {options.wav}, {audio[1].shape[1] / audio[0]:.1f} s")
-    talk = asyncio.run(_talk_to_itself(audio))
+    talk = asyncio.run(_talk_to_itself(audio, options))
     save(talk, options.out)
     sum_up(talk, options.out)
     if not any(turn.reply_seconds for turn in talk.turns):
@@ -135,11 +193,13 @@ def _speak(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _talk_to_itself(audio: tuple[int, NDArray[np.int16]]) -> "Talk":
+async def _talk_to_itself(
+    audio: tuple[int, NDArray[np.int16]], options: argparse.Namespace
+) -> "Talk":
     with needing("websocket", "the demo"):
         from fastrtc.serve import Server
         from fastrtc.talk import talk_to
-    server = Server(_stream(), port=0, page=False)
+    server = Server(_stream(options), port=0, page=False)
     async with server.running():
         return await talk_to(server.url, audio, on_turn=write)
 
