@@ -1,11 +1,8 @@
 """Which probe fills which rows for whom, and how long it may take."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.findings import Findings
-from benchmarks.subjects import Contestant
+from benchmarks.suite import Probe
 from benchmarks.webrtc.probes import cycles, install, latency, load, loss, video
 from benchmarks.webrtc.settings import Settings
 from benchmarks.webrtc.subjects import FASTRTC, OURS, SUBJECTS
@@ -15,22 +12,7 @@ VIDEO_CYCLES: Final = "cycles.video."
 AUDIO_CYCLES: Final = ("cycles.tasks", "cycles.fds", "cycles.rss")
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One measurement."""
-
-    name: str
-    run: Callable[[Contestant, Settings], Awaitable[Findings]]
-    rows: tuple[str, ...]
-    """What it fills, by id or by the beginning of the id."""
-    subjects: tuple[Contestant, ...]
-    seconds: float
-    """Longer than this is a failure."""
-    quick: bool = True
-    """Whether `--quick` includes it."""
-
-
-PROBES: Final = (
+PROBES: Final[tuple[Probe[Settings], ...]] = (
     Probe("latency", latency.first_loud, ("latency.",), SUBJECTS, 150),
     Probe("one-lost", loss.one_packet, ("one.",), SUBJECTS, 90),
     Probe("loss", loss.many_packets, ("loss.",), SUBJECTS, 120),
