@@ -23,6 +23,16 @@ MEMBERS: Final = ("fastrtc-core", "fastrtc-vad", "fastrtc-websocket")
 
 WEBRTC: Final = ("fastrtc-core", "fastrtc-webrtc")
 
+SPEECH: Final = (
+    "fastrtc-core[hub]",
+    "fastrtc-stt[moonshine,pocketsphinx]",
+    "fastrtc-tts[espeak,kokoro]",
+    "fastrtc-vad",
+)
+"""Every engine that runs without weights, or on stand-ins for them."""
+
+FASTRTC_SPEECH: Final = ("fastrtc[tts,vad]==0.0.34", "gradio<6")
+
 AIORTC: Final = ("aiortc==1.16.0", "numpy", "starlette", "uvicorn")
 """What a bare server of WebRTC is built of."""
 
@@ -72,9 +82,17 @@ def fresh(name: str, requirements: Sequence[str]) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     run(uv(), "venv", "-q", "-p", sys.executable, folder)
     python = folder / "bin" / "python"
-    wanted = [wheel(one) if one in (*MEMBERS, *WEBRTC) else one for one in requirements]
+    wanted = [_wheel_of(one) for one in requirements]
     run(uv(), "pip", "install", "-q", "--compile-bytecode", "--python", python, *wanted)
     return python
+
+
+def _wheel_of(requirement: str) -> str:
+    """A requirement, with the wheel built now if it is a member of this workspace."""
+    name, bracket, extras = requirement.partition("[")
+    if not (ROOT / "packages" / name).is_dir() or name == "fastrtc":  # the predecessor's name
+        return requirement
+    return f"{name}{bracket}{extras} @ {wheel(name).as_uri()}"
 
 
 def kept(name: str, requirements: Sequence[str]) -> Path:
@@ -98,6 +116,18 @@ def ours() -> Path:
 def ours_webrtc() -> Path:
     """The Python that runs our WebRTC server: the wheels as built now, and uvicorn."""
     return fresh("ours-webrtc", (*WEBRTC, "uvicorn"))
+
+
+@cache
+def ours_speech() -> Path:
+    """The Python that runs our speech models."""
+    return fresh("ours-speech", SPEECH)
+
+
+@cache
+def fastrtc_speech() -> Path:
+    """The Python that runs FastRTC's speech models."""
+    return kept("fastrtc-speech-0.0.34", FASTRTC_SPEECH)
 
 
 @cache

@@ -117,6 +117,13 @@ def versions(subjects: Iterable[Contestant]) -> dict[str, dict[str, str]]:
         *environments.MEMBERS,
         *environments.WEBRTC,
         *(
+            "fastrtc-stt",
+            "fastrtc-tts",
+            "kokoro-onnx",
+            "espeakng-loader",
+            "pocketsphinx",
+        ),
+        *(
             "aioice",
             "aiortc",
             "av",

@@ -165,7 +165,9 @@ class Agent:
             return
         self.said("you", text)
         session = get_current_context().webrtc_id
-        talk = self._talks.setdefault(session, _Talk(self.replies()))
+        if session not in self._talks:
+            self._talks[session] = _Talk(self.replies())
+        talk = self._talks[session]
         talk.narration = self.tts.narrate(talk.replies.answer(text))
         yield from talk.narration
         self.said("agent", talk.narration.text)

@@ -33,6 +33,9 @@ Spoken: TypeAlias = tuple[int, NDArray[np.float32]]
 Written: TypeAlias = str | Iterable[str]
 """A text, or its parts as they are written, such as the tokens of a language model."""
 
+CHARACTERS_PER_SECOND: Final = 15.0
+"""Pace of English at about 170 words a minute, until a text's own is known."""
+
 THREADS: Final = 64
 """Replies that one engine speaks at the same time for async code."""
 
@@ -104,6 +107,11 @@ class Synthesizer(ABC, Generic[Options]):
     def capabilities(self) -> TTSCapabilities:
         """What the engine can do."""
         return TTSCapabilities()
+
+    @property
+    def speaking(self) -> int:
+        """How many replies it speaks in threads at this moment, those being stopped included."""
+        return self._pool.lanes
 
     @abstractmethod
     def synthesize(self, text: str, options: Options | None) -> Iterator[SpeechChunk]:
@@ -213,6 +221,7 @@ class Narration(Generic[Options]):
     _options: Options | None
     _spoken: list[tuple[float, SpeechChunk]] = field(default_factory=list)
     _seconds: float = 0.0
+    _done: bool = False
 
     @property
     def text(self) -> str:
@@ -240,10 +249,12 @@ class Narration(Generic[Options]):
             raise TypeError("this text is written asynchronously: narrate it by `async for`")
         for chunk in self._model.chunks(self._text, self._options):
             yield self._noted(chunk)
+        self._done = True
 
     async def __aiter__(self) -> AsyncIterator[Spoken]:
         async for chunk in self._model.chunks_async(self._text, self._options):
             yield self._noted(chunk)
+        self._done = True
 
     def _noted(self, chunk: SpeechChunk) -> Spoken:
         self._spoken.append((self._seconds, replace(chunk, samples=chunk.samples[:0])))
@@ -254,13 +265,22 @@ class Narration(Generic[Options]):
         """What the first seconds of a clause say, which begins with the chunk of this index."""
         start, chunk = self._spoken[index]
         rest = self._spoken[index + 1 :]
-        end = next((at for at, other in rest if other.text), self._seconds)
+        end = next((at for at, other in rest if other.text), None)
+        if end is None:
+            end = self._seconds if self._done else max(self._seconds, start + self._guess(chunk))
         if seconds >= end - start:
             return chunk.text
         if chunk.words:
             return " ".join(word.text for word in chunk.words if word.end <= seconds)
         whole = int(len(chunk.text) * seconds / (end - start))
         return chunk.text[: chunk.text.rfind(" ", 0, whole + 1)] if " " in chunk.text else ""
+
+    def _guess(self, chunk: SpeechChunk) -> float:
+        """How long a clause will be that is still being spoken."""
+        starts = [at for at, other in self._spoken if other.text]
+        spoken = sum(len(other.text) for _, other in self._spoken) - len(chunk.text)
+        pace = spoken / starts[-1] if spoken else CHARACTERS_PER_SECOND
+        return len(chunk.text) / pace
 
 
 def _next(items: Iterator[Item]) -> Item | None:

@@ -1,0 +1,1 @@
+"""Speech to text, text to speech and stop words: what they cost and how soon they answer."""
