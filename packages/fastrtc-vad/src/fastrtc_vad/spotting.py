@@ -6,6 +6,7 @@ No clock or task. The methods block for as long as the model does: call them in 
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,10 @@ from numpy.typing import NDArray
 from fastrtc_core.audio import Resampler, to_float32, to_layout
 from fastrtc_core.speech import RecognitionStream, StreamingSTTModel, Transcript, is_silent
 from fastrtc_vad.stop_words import Found
+
+STEADY: Final = 0.1
+"""Seconds of sound for which a partial result must keep a stop word: engines change their minds
+within the first hundredths of a word."""
 
 Find = Callable[[Transcript], Found | None]
 
@@ -57,6 +62,8 @@ class Spotter:
         self._skipped = 0.0  # seconds of silence at the beginning of the turn
         self._finals: list[Transcript] = []
         self._found: Found | None = None
+        self._perhaps: Found | None = None  # what a partial result says
+        self._steady = 0.0  # seconds of sound since it first did
 
     @property
     def found(self) -> Found | None:
@@ -80,7 +87,7 @@ class Spotter:
         if self._stream is None:
             self._stream = self._model.stream()
         self._heard = True
-        return self._look(self._stream.push(sound))
+        return self._look(self._stream.push(sound), len(sound) / self._model.sample_rate)
 
     def finish(self) -> Found | None:
         """End the turn.
@@ -91,8 +98,8 @@ class Spotter:
         """
         if self._stream is not None and self._heard:
             rest = self._resampler.flush()[0]
-            self._look(self._stream.push(np.asarray(rest, np.float32)))
-            self._look(self._stream.finish())
+            self._look(self._stream.push(np.asarray(rest, np.float32)), STEADY)
+            self._look(self._stream.finish(), STEADY)
         found = self._whole()
         self._begin_anew()
         return found
@@ -109,14 +116,20 @@ class Spotter:
         if self._stream is not None:
             self._stream.close()
 
-    def _look(self, transcripts: Iterable[Transcript]) -> Found | None:
-        noticed = None
+    def _look(self, transcripts: Iterable[Transcript], seconds: float) -> Found | None:
+        """Look for a stop word in what is new after so much sound."""
+        self._steady += seconds
         for transcript in transcripts:
             if transcript.final:
                 self._finals.append(transcript)
-            if self._found is None:
-                noticed = self._found = self._find_in(transcript)
-        return noticed
+            found = self._find_in(transcript)
+            if found is None or transcript.final or self._perhaps is None:
+                self._steady = STEADY if transcript.final else 0.0
+            self._perhaps = found
+        if self._found is None and self._perhaps is not None and self._steady >= STEADY:
+            self._found = self._perhaps
+            return self._found
+        return None
 
     def _find_in(self, transcript: Transcript) -> Found | None:
         found = self._find(self._with_finals(transcript))
@@ -141,4 +154,4 @@ class Spotter:
         self._heard = False
         self._skipped = 0.0
         self._finals = []
-        self._found = None
+        self._found = self._perhaps = None
