@@ -17,7 +17,13 @@ from fastrtc_core import (
     StopWordDetected,
     Stream,
 )
-from fastrtc_core.speech import Recognizer, STTCapabilities, Transcript, Word
+from fastrtc_core.speech import (
+    RecognitionStream,
+    Recognizer,
+    STTCapabilities,
+    Transcript,
+    Word,
+)
 from fastrtc_core.testing import MemoryClient, ScriptedModel, connect, in_virtual_time
 from fastrtc_vad import AlgoOptions, ReplyOnStopWords, ReplyOnStopWordsState
 
@@ -79,7 +85,7 @@ class ToneEngine(Recognizer):
         self.heard += samples.size
         return self.understood(samples)
 
-    def stream(self) -> object:
+    def stream(self) -> RecognitionStream:
         self.threads.add(threading.get_ident())
         return ToneStream(self) if self.streaming else super().stream()
 
@@ -304,7 +310,7 @@ async def test_reset_forgets_the_stop_word() -> None:
 
 
 class Broken(ToneEngine):
-    def stream(self) -> object:
+    def stream(self) -> RecognitionStream:
         raise RuntimeError("no weights")
 
 
@@ -319,7 +325,7 @@ async def test_an_engine_that_fails_is_reported_and_the_session_goes_on() -> Non
 
 
 class Slow(ToneEngine):
-    def stream(self) -> object:
+    def stream(self) -> RecognitionStream:
         time.sleep(0.3)
         return super().stream()
 

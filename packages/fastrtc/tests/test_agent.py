@@ -67,7 +67,7 @@ class Endpoint:
                 for one in [*map(json.dumps, told), "[DONE]"]:
                     self.wfile.write(f": a comment\ndata: {one}\n\n".encode())
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

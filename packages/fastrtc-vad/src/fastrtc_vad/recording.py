@@ -105,9 +105,8 @@ class Recorder:
         Returns:
             ``(channels, n)``, and the index to go on from.
         """
-        if index is None:
-            index = self._end if self._held is None else self._held
-        first = max(index, self._used, self._begin)
+        turn = self._end if self._held is None else self._held
+        first = max(turn if index is None else index, self._used, self._begin)
         last = max(first, min(self._index(end), self._end))
         parts = []
         at = self._end
