@@ -20,15 +20,8 @@ from fastrtc_core.speech.recognition import (
     is_silent,
     mono,
 )
-from fastrtc_core.speech.synthesis import (
-    Narration,
-    SpeechChunk,
-    Spoken,
-    Synthesizer,
-    TTSCapabilities,
-    TTSModel,
-    Written,
-)
+from fastrtc_core.speech.synthesis import Narration, Synthesizer
+from fastrtc_core.speech.voices import SpeechChunk, Spoken, TTSCapabilities, TTSModel, Written
 from fastrtc_core.speech.weights import WeightFile, Weights, WeightsError
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Final
 from fastrtc_core import plugins
 from fastrtc_core.errors import MissingPackageError, PluginError, PluginNotFoundError
 from fastrtc_core.speech.recognition import StreamingSTTModel, STTModel
-from fastrtc_core.speech.synthesis import TTSModel
+from fastrtc_core.speech.voices import TTSModel
 
 STT: Final = "fastrtc.stt"
 TTS: Final = "fastrtc.tts"
@@ -33,8 +33,8 @@ class Models:
     """Models that were made, by group, name and settings."""
 
     def __init__(self) -> None:
-        self._made: dict[Hashable, object] = {}
-        self._lock = threading.Lock()
+        self._made: dict[Hashable, tuple[object, dict[str, object]]] = {}
+        self._lock = threading.RLock()  # a model may be made of others
 
     def get(self, group: str, name: str, settings: dict[str, object]) -> object:
         """Return a model, made by the first call.
@@ -46,8 +46,9 @@ class Models:
         key = (group, name, tuple(sorted((key, repr(value)) for key, value in settings.items())))
         with self._lock:
             if key not in self._made:
-                self._made[key] = _maker(group, name)(**settings)
-            return self._made[key]
+                # The settings are kept: an object's repr may be its address, which must stay its.
+                self._made[key] = _maker(group, name)(**settings), settings
+            return self._made[key][0]
 
 
 def _maker(group: str, name: str) -> Callable[..., object]:

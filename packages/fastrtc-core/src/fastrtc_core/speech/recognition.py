@@ -135,7 +135,7 @@ class BufferedStream:
     def push(self, samples: NDArray[np.float32]) -> Sequence[Transcript]:
         """Keep the sound."""
         if samples.size:
-            self._pieces.append(samples)
+            self._pieces.append(samples.copy())  # the caller may fill its array anew
         return ()
 
     def finish(self) -> Sequence[Transcript]:
@@ -195,7 +195,7 @@ class Recognizer(ABC):
             chunks: Where to listen, in samples of `audio`.
 
         """
-        rate, samples = audio
+        rate, samples = _checked(audio)
         parts = (samples[..., chunk["start"] : chunk["end"]] for chunk in chunks)
         texts = (self.stt((rate, part)) for part in parts)
         return " ".join(text for text in texts if text)
@@ -213,6 +213,16 @@ def mono(audio: Audio, rate: int) -> NDArray[np.float32]:
         ValueError: It has more than one channel, or a rate that can't be.
 
     """
+    source_rate, samples = _checked(audio)
+    sound = to_float32(samples.reshape(1, -1))
+    if source_rate != rate and sound.size:
+        resampler = Resampler(source_rate, rate, 1)
+        sound = np.concatenate((resampler.process(sound), resampler.flush()), axis=1)
+        sound = sound[:, round(resampler.delay * rate) :]  # words keep their places
+    return np.ascontiguousarray(sound[0], np.float32)
+
+
+def _checked(audio: Audio) -> Audio:
     if not (isinstance(audio, tuple) and len(audio) == 2 and isinstance(audio[1], np.ndarray)):
         raise TypeError(f"audio is a tuple (rate, array), not {_told(audio)}")
     source_rate, samples = audio
@@ -228,11 +238,7 @@ def mono(audio: Audio, rate: int) -> NDArray[np.float32]:
         raise ValueError(
             f"audio to be recognised has one channel, (n,) or (1, n), not shape {samples.shape}"
         )
-    sound = to_float32(samples.reshape(1, -1))
-    if source_rate != rate and sound.size:
-        resampler = Resampler(int(source_rate), rate, 1)
-        sound = np.concatenate((resampler.process(sound), resampler.flush()), axis=1)
-    return np.ascontiguousarray(sound[0], np.float32)
+    return int(source_rate), samples
 
 
 def is_silent(samples: NDArray[np.float32]) -> bool:
@@ -247,6 +253,8 @@ def as_streaming_stt(model: object) -> StreamingSTTModel:
         TypeError: It has neither.
 
     """
+    if isinstance(model, type):
+        raise TypeError(f"{model.__name__} is a class: give an object of it, {model.__name__}()")
     if isinstance(model, StreamingSTTModel):
         return model
     if isinstance(model, STTModel):

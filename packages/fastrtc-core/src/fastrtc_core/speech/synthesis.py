@@ -6,6 +6,7 @@ the first sound is there after the first clause; takes text that is still being 
 within a clause if the reply is cancelled.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import (
     AsyncGenerator,
@@ -15,81 +16,29 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
+from itertools import takewhile
+from typing import Final, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastrtc_core.speech.clauses import ClauseSplitter
 from fastrtc_core.speech.recognition import Word
+from fastrtc_core.speech.voices import SpeechChunk, Spoken, TTSCapabilities, Written
 from fastrtc_core.workers import Lane, WorkerPool
 
 Options = TypeVar("Options")
 Item = TypeVar("Item")
-Spoken: TypeAlias = tuple[int, NDArray[np.float32]]
-"""Sample rate in Hz, and samples ``(samples,)`` in -1..1."""
-
-Written: TypeAlias = str | Iterable[str]
-"""A text, or its parts as they are written, such as the tokens of a language model."""
 
 CHARACTERS_PER_SECOND: Final = 15.0
 """Pace of English at about 170 words a minute, until a text's own is known."""
 
+_WITHOUT_SPACES: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+"""Japanese and Chinese, in which every character counts as a word."""
+
 THREADS: Final = 64
 """Replies that one engine speaks at the same time for async code."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechChunk:
-    """A piece of speech and what it says."""
-
-    rate: int
-    """In Hz."""
-    samples: NDArray[np.float32]
-    """``(samples,)``, in -1..1."""
-    text: str = ""
-    """What this piece says; of a clause in several pieces, only the first one has it."""
-    words: tuple[Word, ...] = ()
-    """Its words, in seconds from the beginning of the clause; empty if the engine has none."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasts."""
-        return self.samples.size / self.rate
-
-
-@dataclass(frozen=True, slots=True)
-class TTSCapabilities:
-    """What a text-to-speech engine can do."""
-
-    streaming: bool = False
-    """Whether a clause comes in pieces, the first before the last is made."""
-    timing: Literal["clause", "word"] = "clause"
-    """What is known of where words are: `SpeechChunk.words`, or just where clauses are."""
-    languages: tuple[str, ...] = ()
-    """BCP 47; empty if it is not known."""
-    voices: tuple[str, ...] = ()
-    """Names that its options take; empty if it is not known."""
-
-
-@runtime_checkable
-class TTSModel(Protocol):
-    """The documented form."""
-
-    def tts(self, text: str, options: object | None = None) -> Spoken:
-        """Speak a whole text."""
-        ...
-
-    def stream_tts(self, text: str, options: object | None = None) -> AsyncGenerator[Spoken, None]:
-        """Speak a text piece by piece."""
-        ...
-
-    def stream_tts_sync(
-        self, text: str, options: object | None = None
-    ) -> Generator[Spoken, None, None]:
-        """Speak a text piece by piece, in the calling thread."""
-        ...
 
 
 class Synthesizer(ABC, Generic[Options]):
@@ -163,8 +112,9 @@ class Synthesizer(ABC, Generic[Options]):
             options: The engine's own.
 
         """
-        async for chunk in self.chunks_async(text, options):
-            yield chunk.rate, chunk.samples
+        async with aclosing(self.chunks_async(text, options)) as chunks:
+            async for chunk in chunks:
+                yield chunk.rate, chunk.samples
 
     def narrate(
         self, text: Written | AsyncIterable[str], options: Options | None = None
@@ -195,17 +145,20 @@ class Synthesizer(ABC, Generic[Options]):
         lane = self._pool.lane()
         spoken: Iterator[SpeechChunk] | None = None
         try:
-            async for clause in _cut_async(text, lane):
-                spoken = _labelled(self.synthesize(clause, options), clause)
-                while (chunk := await lane.run(_next, spoken)) is not None:
-                    yield chunk
+            async with aclosing(_cut_async(text, lane)) as cut:
+                async for clause in cut:
+                    # In the thread, as it may be no generator but do its work at once.
+                    made = await lane.run(self.synthesize, clause, options)
+                    spoken = _labelled(made, clause)
+                    while (chunk := await lane.run(_next, spoken)) is not None:
+                        yield chunk
         finally:
             lane.close(getattr(spoken, "close", None))
 
 
 @dataclass
 class Narration(Generic[Options]):
-    """A text being spoken: iterate over it, sync or async, for what to send.
+    """A text being spoken: iterate over it once, sync or async, for what to send.
 
     ::
 
@@ -221,6 +174,7 @@ class Narration(Generic[Options]):
     _options: Options | None
     _spoken: list[tuple[float, SpeechChunk]] = field(default_factory=list)
     _seconds: float = 0.0
+    _begun: bool = False
     _done: bool = False
 
     @property
@@ -247,14 +201,22 @@ class Narration(Generic[Options]):
     def __iter__(self) -> Iterator[Spoken]:
         if isinstance(self._text, AsyncIterable):
             raise TypeError("this text is written asynchronously: narrate it by `async for`")
+        self._begin()
         for chunk in self._model.chunks(self._text, self._options):
             yield self._noted(chunk)
         self._done = True
 
     async def __aiter__(self) -> AsyncIterator[Spoken]:
-        async for chunk in self._model.chunks_async(self._text, self._options):
-            yield self._noted(chunk)
+        self._begin()
+        async with aclosing(self._model.chunks_async(self._text, self._options)) as chunks:
+            async for chunk in chunks:
+                yield self._noted(chunk)
         self._done = True
+
+    def _begin(self) -> None:
+        if self._begun:
+            raise RuntimeError("this narration was begun already: call narrate() again")
+        self._begun = True
 
     def _noted(self, chunk: SpeechChunk) -> Spoken:
         self._spoken.append((self._seconds, replace(chunk, samples=chunk.samples[:0])))
@@ -270,17 +232,26 @@ class Narration(Generic[Options]):
             end = self._seconds if self._done else max(self._seconds, start + self._guess(chunk))
         if seconds >= end - start:
             return chunk.text
-        if chunk.words:
-            return " ".join(word.text for word in chunk.words if word.end <= seconds)
+        words = [*chunk.words, *_until_next(other for _, other in rest)]
+        if words:
+            return " ".join(word.text for word in words if word.end <= seconds)
         whole = int(len(chunk.text) * seconds / (end - start))
-        return chunk.text[: chunk.text.rfind(" ", 0, whole + 1)] if " " in chunk.text else ""
+        if " " not in chunk.text:
+            return chunk.text[:whole] if _WITHOUT_SPACES.search(chunk.text) else ""
+        return chunk.text[: max(chunk.text.rfind(" ", 0, whole + 1), 0)]
 
     def _guess(self, chunk: SpeechChunk) -> float:
         """How long a clause will be that is still being spoken."""
         starts = [at for at, other in self._spoken if other.text]
         spoken = sum(len(other.text) for _, other in self._spoken) - len(chunk.text)
-        pace = spoken / starts[-1] if spoken else CHARACTERS_PER_SECOND
+        pace = spoken / starts[-1] if spoken and starts[-1] else CHARACTERS_PER_SECOND
         return len(chunk.text) / pace
+
+
+def _until_next(chunks: Iterable[SpeechChunk]) -> Iterator[Word]:
+    """The words of a clause's further pieces."""
+    for chunk in takewhile(lambda chunk: not chunk.text, chunks):
+        yield from chunk.words
 
 
 def _next(items: Iterator[Item]) -> Item | None:
@@ -294,7 +265,7 @@ def _cut(text: Written) -> Iterator[str]:
     yield from splitter.flush()
 
 
-async def _cut_async(text: Written | AsyncIterable[str], lane: Lane) -> AsyncIterator[str]:
+async def _cut_async(text: Written | AsyncIterable[str], lane: Lane) -> AsyncGenerator[str, None]:
     splitter = ClauseSplitter()
     if isinstance(text, str):
         text = [text]

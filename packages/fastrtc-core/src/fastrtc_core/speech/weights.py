@@ -7,24 +7,21 @@ they are first used, in a thread; or by ``fastrtc models download NAME``. A file
 2. in the cache of its hub, as other programs have left it there,
 3. at the hub, unless `HF_HUB_OFFLINE` is set; at a pinned revision.
 
-What was fetched is kept only if its SHA-256 is the pinned one. huggingface_hub does the fetching:
-resumed after a break, with a progress bar, into the cache that it shares with others.
+What is in a cache is used, and what was fetched is kept, only if its SHA-256 is the pinned one;
+a folder that was given may hold weights of one's own. huggingface_hub does the fetching: resumed
+after a break, with a progress bar, into the cache that it shares with others.
 """
 
 import hashlib
 import os
-import socket
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from fastrtc_core.errors import FastRTCError, MissingPackageError
-
-BLOCK: Final = 1 << 20
-PATIENCE: Final = 5.0
-"""Seconds for the hub to answer."""
+from fastrtc_core.speech.download import PATIENCE, download
 
 OFFLINE: Final = "HF_HUB_OFFLINE"
 CACHE: Final = "FASTRTC_CACHE"
@@ -108,12 +105,14 @@ class Weights:
     def _find(self, file: WeightFile, folder: str | Path | None, download: bool) -> Path:
         found = _local(file, folder)
         if found is not None:
+            if folder is None:
+                check(file, found)
             return found
         if folder is not None or not download or _is_offline():
             raise WeightsError(file.name, self._advice(file, folder))
         try:
             path = _fetched(file)
-        except MissingPackageError:
+        except (MissingPackageError, WeightsError):
             raise
         except Exception as error:
             raise WeightsError(
@@ -145,6 +144,7 @@ def check(file: WeightFile, path: Path) -> None:
         return
     found = digest(path)
     if found != file.sha256:
+        path.resolve().unlink(missing_ok=True)  # the hub's cache has links, and fetches only blobs
         path.unlink(missing_ok=True)
         raise WeightsError(
             file.name,
@@ -183,54 +183,35 @@ def _local(file: WeightFile, folder: str | Path | None) -> Path | None:
 
 def _fetched(file: WeightFile) -> Path:
     if file.url:
-        return _from_url(file)
+        target = _cache() / file.name
+        download(file.url, target, file.size, lambda part: check(file, part))
+        return target
     try:
-        from huggingface_hub import hf_hub_download
+        from huggingface_hub import hf_hub_download, hf_hub_url
     except ImportError:
         raise MissingPackageError(f"fetching {file.name}", "huggingface_hub") from None
-    _must_answer(file.source)
+    _must_answer(hf_hub_url(file.repository, file.path, revision=file.revision))
     return Path(
         hf_hub_download(file.repository, file.path, revision=file.revision, etag_timeout=PATIENCE)
     )
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """Take a redirection for an answer."""
+
+
 def _must_answer(address: str) -> None:
-    """Fail at once without a network: the hub's own library tries for half a minute."""
-    host = urllib.request.Request(address).host
-    with socket.create_connection((host, 443), timeout=PATIENCE):
-        pass
+    """Fail soon without a network: the hub's own library tries for half a minute.
 
-
-def _from_url(file: WeightFile) -> Path:
-    """Fetch a file that is on no hub; what a broken transfer has left is gone on with."""
-    target = _cache() / file.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
-    begun = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(file.url)
-    if begun:
-        request.add_header("Range", f"bytes={begun}-")
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-        goes_on = begun > 0 and answer.status == 206
-        with part.open("ab" if goes_on else "wb") as out:
-            for block in _with_bar(iter(lambda: answer.read(BLOCK), b""), file, begun * goes_on):
-                out.write(block)
-    check(file, part)
-    part.replace(target)
-    return target
-
-
-def _with_bar(blocks: Iterator[bytes], file: WeightFile, begun: int) -> Iterator[bytes]:
-    """Show how far it is, if tqdm is there, as it is with huggingface_hub."""
+    Any answer will do, an error too. It comes by way of a proxy where the environment names one.
+    """
+    request = urllib.request.Request(address, method="HEAD")
     try:
-        from tqdm import tqdm
-    except ImportError:
-        yield from blocks
-        return
-    with tqdm(total=file.size, initial=begun, unit="B", unit_scale=True, desc=file.name) as bar:
-        for block in blocks:
-            yield block
-            bar.update(len(block))
+        with urllib.request.build_opener(_Stay).open(request, timeout=PATIENCE):
+            pass
+    except urllib.error.HTTPError as error:
+        error.close()
 
 
 def _told(error: Exception) -> str:
