@@ -34,6 +34,9 @@ WORDS_PER_MINUTE: Final = 175
 SLOWEST, FASTEST = 80, 450
 """Words per minute that it takes."""
 
+CHARACTER_SECONDS: Final = 0.065
+"""What a character of English takes at that pace."""
+
 BUFFER_MS: Final = 100
 PIECE: Final = 4096
 """Bytes read from the program at once: 93 ms."""
@@ -252,10 +255,12 @@ class _Library:
         library.espeak_SetParameter(_VOLUME, options.volume, 0)
         library.espeak_SetParameter(_PITCH, options.pitch, 0)
 
+        each = CHARACTER_SECONDS / options.speed
+
         def take(samples: Any, count: int, events: Any) -> int:
             if samples and count > 0:
                 data = ctypes.string_at(samples, 2 * count)
-                made.put(SpeechChunk(RATE, _samples(data), words=_words(events, text)))
+                made.put(SpeechChunk(RATE, _samples(data), words=_words(events, text, each)))
             return int(stopped.is_set())
 
         callback = _CALLBACK(take)
@@ -264,7 +269,8 @@ class _Library:
         library.espeak_Synth(data, len(data) + 1, 0, 1, 0, _UTF8, None, None)
 
 
-def _words(events: Any, text: str) -> tuple[Word, ...]:
+def _words(events: Any, text: str, seconds: float) -> tuple[Word, ...]:
+    """The words that begin in a buffer; a character takes so many seconds."""
     starts = []
     for number in range(1 << 16):
         event = events[number]
@@ -273,4 +279,5 @@ def _words(events: Any, text: str) -> tuple[Word, ...]:
         if event.type == _WORD:
             first = event.text_position - 1
             starts.append((event.audio_position / 1000, text[first : first + event.length]))
-    return tuple(Word(word, at, at) for at, word in starts)
+    # It tells where words begin. The next one may come in another buffer, so ends are an estimate.
+    return tuple(Word(word, at, at + len(word) * seconds) for at, word in starts)
