@@ -11,12 +11,12 @@ from fastrtc_stt.errors import GrammarError
 
 HEADER: Final = "#JSGF V1.0;"
 
+_COMMENTS: Final = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_HEAD: Final = re.compile(r"\s*#JSGF[^;]*;\s*grammar\s[^;]*;(?:\s*import\s*<[^>]*>\s*;)*")
 _NO_WORDS: Final = re.compile(
-    r"""  /\*.*?\*/ | //[^\n]*                    # comments
-        | \#JSGF[^;]*; | \bgrammar\s[^;]*; | \bimport\s[^;]*;
-        | <[^>]*> | \{[^}]*\} | /[\d.eE+\-\s]+/   # rules, tags, weights
+    r"""<[^>]*> | \{[^}]*\} | /[\d.eE+\-\s]+/   # rules, tags, weights
         | \bpublic(?=\s*<) | [=|()\[\];*+"]""",
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE,
 )
 _VARIANT: Final = re.compile(r"\(\d+\)\Z")
 _PUNCTUATION: Final = re.compile(r"[^\w'\s]|_")
@@ -51,7 +51,8 @@ def words_of(grammar: str) -> set[str]:
     """
     if not grammar.lstrip("\ufeff \t\r\n").startswith("#JSGF"):
         raise GrammarError(f"a grammar begins with {HEADER!r}, this one with {grammar[:40]!r}")
-    words = set(_NO_WORDS.sub(" ", grammar).split())
+    rules = _HEAD.sub("", _COMMENTS.sub(" ", grammar), count=1)
+    words = set(_NO_WORDS.sub(" ", rules).split())
     if not words:
         raise GrammarError("there is no word in the grammar")
     return words

@@ -1,6 +1,7 @@
 """moonshine-voice: dictation with partial results, by Moonshine's own library.
 
-It finds speech itself, and makes a line of each stretch of it. Weights are a folder of yours, or
+It finds speech itself, and makes a line of each stretch of it; where such a stretch begins and ends
+moves by up to 70 ms when streams are used at the same time. Weights are a folder of yours, or
 what the library fetches from its own servers when it is first used; those of languages other than
 English are not free for commercial use.
 """
