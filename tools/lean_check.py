@@ -73,7 +73,11 @@ BUDGETS = (
         800,
         heavy=frozenset({"av", "aiortc"}),
     ),
-    Budget(("fastrtc[all]",), "fastrtc", 38, 290, 80, heavy=frozenset({"av", "aiortc"})),
+    Budget(("fastrtc-core", "fastrtc-stt[pocketsphinx]"), "fastrtc_stt", 20, 130, 420),
+    Budget(("fastrtc-core", "fastrtc-stt[moonshine]"), "fastrtc_stt", 40, 200, 420),
+    Budget(("fastrtc-core", "fastrtc-tts[espeak]"), "fastrtc_tts", 4, 90, 420),
+    Budget(("fastrtc-core", "fastrtc-tts[kokoro]"), "fastrtc_tts", 40, 200, 420),
+    Budget(("fastrtc[all]",), "fastrtc", 90, 390, 80, heavy=frozenset({"av", "aiortc"})),
 )
 
 
