@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import uvicorn
 from numpy.typing import NDArray
 from openai import OpenAI, omit
+from starlette.applications import Starlette
 
+from fastrtc import ReplyOnPause, Stream
 from fastrtc_core.speech import (
     Audio,
     Recognizer,
@@ -121,18 +124,17 @@ def pcm(blocks: Iterable[bytes]) -> Iterator[NDArray[np.float32]]:
             yield np.frombuffer(data[:whole], "<i2").astype(np.float32) / np.float32(32768)
 
 
-if __name__ == "__main__":
-    import uvicorn
-    from starlette.applications import Starlette
-
-    from fastrtc import ReplyOnPause, Stream
-
+def app() -> Starlette:
+    """Make a server that says again what it understood, in another voice."""
     recognizer, synthesizer = OpenAIRecognizer(), OpenAISynthesizer()
 
     def repeat(audio: Audio) -> Iterator[Spoken]:
-        """Say again what was understood."""
         yield from synthesizer.stream_tts_sync(recognizer.stt(audio))
 
-    app = Starlette()
-    Stream(ReplyOnPause(repeat), modality="audio", mode="send-receive").mount(app)
-    uvicorn.run(app, host="127.0.0.1", port=8000)
+    server = Starlette()
+    Stream(ReplyOnPause(repeat), modality="audio", mode="send-receive").mount(server)
+    return server
+
+
+if __name__ == "__main__":
+    uvicorn.run(app(), host="127.0.0.1", port=8000)

@@ -7,6 +7,9 @@ import base64
 import importlib.util
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 import wave
 from collections.abc import Callable, Iterator
@@ -254,6 +257,32 @@ def test_who_stops_listening_hangs_up(service: Service, make: Callable[[str], An
     assert service.hung_up.wait(20)
 
 
+def run(name: str, *arguments: object, **settings: str) -> str:
+    """Run an example as a program."""
+    return subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py", *map(str, arguments)],
+        env=os.environ | settings,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+
+def test_elevenlabs_writes_a_file(service: Service, tmp_path: Path) -> None:
+    sound = base64.b64encode(SOUND.tobytes()).decode()
+    service.parts = [json.dumps({"audio_base64": sound, "alignment": None}).encode() + b"\n"]
+    access = {"ELEVENLABS_API_KEY": "k", "ELEVENLABS_BASE_URL": service.url}
+    run("elevenlabs_speech", "Hello.", tmp_path / "hello.wav", **access)
+    with wave.open(str(tmp_path / "hello.wav")) as written:
+        assert written.getparams()[:4] == (1, 2, 24_000, 24_000)
+
+
+def test_openai_makes_a_server_to_talk_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    assert example("openai_speech").app().routes
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -364,6 +393,15 @@ def test_deepgram_transcribes_a_whole_utterance(
     monkeypatch.setenv("DEEPGRAM_BASE_URL", live.url)
     model = example("deepgram_speech").DeepgramRecognizer()
     assert model.stt((16_000, TONE)) == "Good morning."
+
+
+def test_deepgram_shows_what_it_hears_of_a_recording(live: Live, tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "tone.wav"), "wb") as out:
+        out.setparams((1, 2, 16_000, 0, "NONE", ""))
+        out.writeframes((TONE * 32767).astype("<i2").tobytes())
+    access = {"DEEPGRAM_API_KEY": "k", "DEEPGRAM_BASE_URL": live.url}
+    shown = run("deepgram_speech", tmp_path / "tone.wav", **access)
+    assert shown.splitlines() == ["perhaps: good", "said: Good morning."]
 
 
 def test_deepgram_that_breaks_off_is_told_and_can_be_tried_again(live: Live) -> None:
