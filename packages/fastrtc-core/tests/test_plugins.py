@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +63,23 @@ def test_one_that_can_not_be_loaded_says_from_where(install: Install, value: str
 def test_all_of_a_group(install: Install) -> None:
     install(("loads", "json:loads"), ("dumps", "json:dumps"))
     assert [name for name, _ in plugins.load_all("fastrtc.stt")] == ["dumps", "loads"]
+
+
+def test_what_is_found_is_not_loaded(install: Install) -> None:
+    install(("whisper", "no_such_module:thing"), ("whisper", "other:thing"), ("ears", "a:b"))
+    assert [(item.name, item.value) for item in plugins.found("fastrtc.stt")] == [
+        ("ears", "a:b"),
+        ("whisper", "no_such_module:thing"),
+        ("whisper", "other:thing"),
+    ]
+
+
+def test_who_offers_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metadata = tmp_path / "my_ears-1.5.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my-ears\nVersion: 1.5\n")
+    (metadata / "entry_points.txt").write_text("[fastrtc.hearing]\nears = my_ears:Ears\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "fastrtc.hearing" in plugins.groups()
+    [found] = plugins.found("fastrtc.hearing")
+    assert found == plugins.Found("fastrtc.hearing", "ears", "my-ears", "1.5", "my_ears:Ears")

@@ -11,9 +11,41 @@ Groups, each a table ``[project.entry-points."fastrtc.<group>"]`` of the plugin'
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from typing import Final
 
 from fastrtc_core.errors import PluginError, PluginNotFoundError
+
+PREFIX: Final = "fastrtc."
+"""What the names of all groups begin with."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Found:
+    """A plugin that an installed package offers; it is not loaded for that."""
+
+    group: str
+    name: str
+    package: str
+    """Name of its distribution; empty if that is unknown."""
+    version: str
+    """Of the distribution."""
+    value: str
+    """Where it is, such as ``my_package.models:MyModel``."""
+
+
+def groups() -> list[str]:
+    """Return the groups in which installed packages offer something, sorted."""
+    return sorted(group for group in entry_points().groups if group.startswith(PREFIX))
+
+
+def found(group: str) -> list[Found]:
+    """Return who offers what in a group, by name; nothing is loaded.
+
+    A name that two packages claim is there twice.
+    """
+    return sorted({_found(entry) for entry in entry_points(group=group)})
 
 
 def names(group: str) -> list[str]:
@@ -29,13 +61,13 @@ def load(group: str, name: str) -> object:
         PluginError: Two packages claim the name, or loading it failed.
 
     """
-    found = [entry for entry in entry_points(group=group) if entry.name == name]
-    if not found:
+    claims = [entry for entry in entry_points(group=group) if entry.name == name]
+    if not claims:
         raise PluginNotFoundError(group, name, names(group))
-    if len({entry.value for entry in found}) > 1:
-        owners = " and ".join(sorted(_owner(entry) for entry in found))
+    if len({entry.value for entry in claims}) > 1:
+        owners = " and ".join(sorted(_owner(entry) for entry in claims))
         raise PluginError(f"{owners} both offer {name!r} in {group}; uninstall one of them")
-    return _load(found[0])
+    return _load(claims[0])
 
 
 def load_all(group: str) -> Iterator[tuple[str, object]]:
@@ -47,6 +79,11 @@ def load_all(group: str) -> Iterator[tuple[str, object]]:
     """
     for name in names(group):
         yield name, load(group, name)
+
+
+def _found(entry: EntryPoint) -> Found:
+    package, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+    return Found(entry.group, entry.name, package, version, entry.value)
 
 
 def _load(entry: EntryPoint) -> object:
