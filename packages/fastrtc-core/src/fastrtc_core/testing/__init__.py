@@ -3,7 +3,9 @@
 - `run` and `in_virtual_time`: an hour of conversation in seconds.
 - `connect`: a client without a network.
 - `ScriptedModel` and `sound_of`: speech by script, so that turns are tested with numbers.
-- `check_pause_detection_model` and `check_transport`: whether a plugin does what it must.
+- `check_pause_detection_model`, `check_stt_model`, `check_tts_model` and `check_transport`: whether
+  a plugin does what it must; `check_import`: what importing it costs. In pytest, the fixture
+  ``conforms`` has them.
 """
 
 from fastrtc_core.testing.clock import DeadlockError, in_virtual_time, run, watch
@@ -14,8 +16,11 @@ from fastrtc_core.testing.conformance import (
     Result,
     Serve,
     TransportClient,
+    check_import,
     check_pause_detection_model,
+    check_stt_model,
     check_transport,
+    check_tts_model,
 )
 from fastrtc_core.testing.memory import MemoryClient, connect
 from fastrtc_core.testing.player import Player
@@ -36,8 +41,11 @@ __all__ = [
     "ScriptedModel",
     "Serve",
     "TransportClient",
+    "check_import",
     "check_pause_detection_model",
+    "check_stt_model",
     "check_transport",
+    "check_tts_model",
     "connect",
     "in_virtual_time",
     "run",

@@ -7,8 +7,11 @@
     report.raise_for_failures()
 """
 
+from fastrtc_core.testing.conformance.imports import check_import
 from fastrtc_core.testing.conformance.models import check_pause_detection_model
+from fastrtc_core.testing.conformance.recognition import check_stt_model
 from fastrtc_core.testing.conformance.report import ConformanceError, Report, Result
+from fastrtc_core.testing.conformance.synthesis import check_tts_model
 from fastrtc_core.testing.conformance.transports import (
     Connect,
     Serve,
@@ -23,6 +26,9 @@ __all__ = [
     "Result",
     "Serve",
     "TransportClient",
+    "check_import",
     "check_pause_detection_model",
+    "check_stt_model",
     "check_transport",
+    "check_tts_model",
 ]

@@ -1,12 +1,9 @@
 """What a model that hears speech must do, in the streaming form, the batch form, or both."""
 
-import asyncio
 import statistics
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -14,6 +11,8 @@ from numpy.typing import NDArray
 
 from fastrtc_core.detection import PauseDetectionModel, StreamingPauseDetectionModel
 from fastrtc_core.testing.conformance.report import Report, Rule, check, require
+from fastrtc_core.testing.conformance.sounds import LONG, RATES, recording
+from fastrtc_core.testing.conformance.threads import in_thread, leaves_no_threads
 
 MakeModel: TypeAlias = Callable[[], object]
 
@@ -23,12 +22,8 @@ WINDOWS: Final = 60
 TOLERANCE: Final = 1e-3
 """Difference of probabilities that batching may make."""
 
-RATES: Final = (8_000, 16_000, 24_000, 48_000)
 SECONDS_TOLERANCE: Final = 0.01
 """Seconds by which the total may differ from the sum of the spans."""
-
-LONG: Final = 120.0
-THREAD_LIST: Final = Path("/proc/self/task")
 
 
 async def check_pause_detection_model(make_model: MakeModel) -> Report:
@@ -47,11 +42,9 @@ async def check_pause_detection_model(make_model: MakeModel) -> Report:
     return await check(type(model).__name__, rules, make_model)
 
 
-def _in_thread(rule: Callable[[object], None]) -> Callable[[MakeModel], "asyncio.Future[None]"]:
+def _in_thread(rule: Callable[[object], None]) -> Callable[[MakeModel], Awaitable[None]]:
     """Check in a worker thread, where models are called."""
-    return lambda make_model: asyncio.get_running_loop().run_in_executor(
-        None, lambda: rule(make_model())
-    )
+    return lambda make_model: in_thread(lambda: rule(make_model()))
 
 
 def _form(model: object) -> None:
@@ -64,7 +57,7 @@ def _form(model: object) -> None:
 
 def _streaming(
     rule: Callable[[StreamingPauseDetectionModel], None],
-) -> Callable[[MakeModel], "asyncio.Future[None]"]:
+) -> Callable[[MakeModel], Awaitable[None]]:
     def run(model: object) -> None:
         assert isinstance(model, StreamingPauseDetectionModel)
         rule(model)
@@ -163,22 +156,9 @@ def _is_fast_enough(model: StreamingPauseDetectionModel) -> None:
     require(took < lasts, f"a window of {lasts * 1000:.0f} ms takes {took * 1000:.0f} ms")
 
 
-def _starts_no_threads(work: Callable[[], object]) -> None:
-    work()
-    before = _threads()
-    for _ in range(5):
-        work()
-    require(_threads() <= before, f"{_threads() - before} threads more after five calls")
-
-
-def _threads() -> int:
-    """Count the threads of the process, on Linux those of native code among them."""
-    return len(list(THREAD_LIST.iterdir())) if THREAD_LIST.exists() else threading.active_count()
-
-
 def _streaming_starts_no_threads(model: StreamingPauseDetectionModel) -> None:
     windows = _sounds(model)["loud noise"]
-    _starts_no_threads(lambda: model.infer(windows[:1], [model.new_state()]))
+    leaves_no_threads(lambda: model.infer(windows[:1], [model.new_state()]))
 
 
 STREAMING_RULES: Final[Sequence[Rule[MakeModel]]] = (
@@ -198,20 +178,12 @@ STREAMING_RULES: Final[Sequence[Rule[MakeModel]]] = (
 
 def _batch(
     rule: Callable[[PauseDetectionModel], None],
-) -> Callable[[MakeModel], "asyncio.Future[None]"]:
+) -> Callable[[MakeModel], Awaitable[None]]:
     def run(model: object) -> None:
         assert isinstance(model, PauseDetectionModel)
         rule(model)
 
     return _in_thread(run)
-
-
-def _recording(seconds: float, rate: int) -> NDArray[np.float32]:
-    """Bursts of a buzz in faint noise, ``(samples,)``."""
-    times = np.arange(round(seconds * rate)) / rate
-    noise = 1e-3 * np.random.default_rng(1).standard_normal(times.size)
-    buzz = np.sign(np.sin(2 * np.pi * 120 * times)) * (np.sin(2 * np.pi * times) > 0)
-    return (0.3 * buzz + noise).astype(np.float32)
 
 
 def _find(
@@ -232,11 +204,11 @@ def _find(
 
 def _takes_all_rates(model: PauseDetectionModel) -> None:
     for rate in RATES:
-        _find(model, _recording(2.0, rate), rate)
+        _find(model, recording(2.0, rate), rate)
 
 
 def _takes_all_forms(model: PauseDetectionModel) -> None:
-    sound = (_recording(2.0, 16_000) * 32767).astype(np.int16)
+    sound = (recording(2.0, 16_000) * 32767).astype(np.int16)
     forms = (sound, sound[np.newaxis], (sound / np.float32(32768)).astype(np.float32))
     found = [_find(model, form, 16_000)[0] for form in forms]
     spread = max(found) - min(found)
@@ -245,7 +217,7 @@ def _takes_all_forms(model: PauseDetectionModel) -> None:
 
 def _takes_all_lengths(model: PauseDetectionModel) -> None:
     for seconds in (0.0, 1 / 16_000, 0.01, LONG):
-        _find(model, _recording(seconds, 16_000), 16_000)
+        _find(model, recording(seconds, 16_000), 16_000)
 
 
 def _hears_nothing_in_silence(model: PauseDetectionModel) -> None:
@@ -254,7 +226,7 @@ def _hears_nothing_in_silence(model: PauseDetectionModel) -> None:
 
 
 def _forgets(model: PauseDetectionModel) -> None:
-    sound = _recording(2.0, 16_000)
+    sound = recording(2.0, 16_000)
     before = sound.copy()
     first, second = _find(model, sound, 16_000), _find(model, sound, 16_000)
     require(first == second, f"the same sound gives {first}, then {second}")
@@ -264,11 +236,11 @@ def _forgets(model: PauseDetectionModel) -> None:
 def _warms_up(model: PauseDetectionModel) -> None:
     model.warmup()
     model.warmup()
-    _find(model, _recording(1.0, 16_000), 16_000)
+    _find(model, recording(1.0, 16_000), 16_000)
 
 
 def _batch_starts_no_threads(model: PauseDetectionModel) -> None:
-    _starts_no_threads(partial(model.vad, (16_000, _recording(1.0, 16_000)), None))
+    leaves_no_threads(partial(model.vad, (16_000, recording(1.0, 16_000)), None))
 
 
 BATCH_RULES: Final[Sequence[Rule[MakeModel]]] = (
