@@ -261,7 +261,7 @@ def test_a_missing_part_is_named(
 def test_ctrl_c_is_quiet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("fastrtc.cli.entry_points", interrupted)
+    monkeypatch.setattr("fastrtc.commands.plugins.groups", interrupted)
     assert main(["plugins"]) == 130
     assert capsys.readouterr() == ("", "")
 

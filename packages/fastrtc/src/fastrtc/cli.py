@@ -1,4 +1,4 @@
-"""The command line: ``fastrtc serve``, ``talk``, ``doctor`` and ``plugins``."""
+"""The command line: ``fastrtc serve`` and ``talk`` are here, the others in `fastrtc.commands`."""
 
 import argparse
 import asyncio
@@ -6,36 +6,47 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastrtc import __version__
+from fastrtc.commands import doctor, models, new_plugin, plugins
+from fastrtc.terminal import (
+    FAILED,
+    INTERRUPTED,
+    WRONG_USE,
+    CommandError,
+    needing,
+    seconds,
+    write,
+)
 from fastrtc_core import FastRTCError, MissingPackageError, Stream
 from fastrtc_core.audio import read_wav, write_wav
 
 if TYPE_CHECKING:
     from fastrtc.talk import Talk
-    from fastrtc_webrtc.doctor import Finding
 
-FAILED: Final = 1
-WRONG_USE: Final = 2
-"""What argparse exits with, too."""
-INTERRUPTED: Final = 130
-"""128 + SIGINT, as shells report it."""
+__all__ = [
+    "FAILED",
+    "CommandError",
+    "add_address",
+    "check_output",
+    "main",
+    "needing",
+    "read_recording",
+    "run",
+    "save",
+    "sum_up",
+    "write",
+]
 
 Command = Callable[[argparse.Namespace], int]
-
-
-class CommandError(Exception):
-    """A command can't be carried out; the text tells the person what to change."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,25 +68,6 @@ def run(command: Command, options: argparse.Namespace) -> int:
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def write(text: object, *, error: bool = False) -> None:
-    """Write a line to the terminal; everything that a command says goes through here."""
-    print(text, file=sys.stderr if error else sys.stdout, flush=True)
-
-
-@contextmanager
-def needing(extra: str, what: str) -> Iterator[None]:
-    """Turn a failed import in the block into the name of the extra to install.
-
-    Raises:
-        MissingPackageError: Something that the extra brings is not there.
-
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise MissingPackageError(what, f"fastrtc[{extra}]") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,30 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     talk.add_argument("--tail", type=seconds, help="seconds to listen after the recording")
     talk.add_argument("--json", action="store_true", help="print one JSON object, at the end")
 
-    doctor = commands.add_parser("doctor", help="say why WebRTC connections fail, or would")
-    doctor.set_defaults(command=_doctor)
-    doctor.add_argument(
-        "url", metavar="URL", nargs="?", help="of a running stream, such as http://127.0.0.1:8000"
-    )
-    doctor.add_argument(
-        "--ice-server",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="a STUN or TURN server to ask, such as turn:example.org:3478; may be repeated",
-    )
-    doctor.add_argument("--username", help="of the TURN servers")
-    doctor.add_argument("--credential", help="the password that goes with it")
-    doctor.add_argument(
-        "--patience",
-        type=seconds,
-        default=5.0,
-        help="seconds for a server to answer (default: %(default)g)",
-    )
-    doctor.add_argument("--json", action="store_true", help="print one JSON object per line")
-
-    plugins = commands.add_parser("plugins", help="list the installed parts that plug in")
-    plugins.set_defaults(command=_plugins)
+    for command in (doctor, models, new_plugin, plugins):
+        command.add(commands)
     return parser
 
 
@@ -138,14 +108,6 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     """Add the options for where to serve."""
     parser.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="port (default: %(default)s)")
-
-
-def seconds(text: str) -> float:
-    """Read a duration; argparse names this function when it refuses one."""
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise ValueError(text)
-    return value
 
 
 # serve
@@ -283,68 +245,3 @@ def _as_json(talk: "Talk") -> str:
             "notices": [asdict(notice) for notice in talk.notices],
         }
     )
-
-
-# doctor
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    servers = _ice_servers(options)
-    with needing("webrtc", "fastrtc doctor"):
-        from fastrtc_webrtc.doctor import examine
-
-    async def report() -> int:
-        faults = 0
-        async for finding in examine(options.url, servers, patience=options.patience):
-            write(json.dumps(asdict(finding)) if options.json else _as_line(finding))
-            faults += finding.level == "fault"
-        return faults
-
-    faults = asyncio.run(report())
-    if not options.json:
-        write(_summary(faults))
-    return FAILED if faults else 0
-
-
-def _ice_servers(options: argparse.Namespace) -> dict[str, object] | None:
-    """Return a configuration with the servers that are named.
-
-    Raises:
-        CommandError: There is an account without a server, or half of an account.
-
-    """
-    account = {"username": options.username, "credential": options.credential}
-    given = {name: value for name, value in account.items() if value is not None}
-    if given and not options.ice_server:
-        raise CommandError(f"--{next(iter(given))} is for a TURN server: name it, --ice-server")
-    if len(given) == 1:
-        raise CommandError("--username and --credential go together")
-    return {"iceServers": [{"urls": options.ice_server, **given}]} if options.ice_server else None
-
-
-def _summary(faults: int) -> str:
-    if faults:
-        return f"{faults} faults were found." if faults > 1 else "1 fault was found."
-    return "No fault was found."
-
-
-_SIGNS: Final = {"ok": "+", "note": "!", "fault": "-"}
-
-
-def _as_line(finding: "Finding") -> str:
-    return f"{_SIGNS[finding.level]} {finding}"
-
-
-# plugins
-
-
-def _plugins(_: argparse.Namespace) -> int:
-    groups = sorted(group for group in entry_points().groups if group.startswith("fastrtc."))
-    for group in groups:
-        write(group)
-        for entry in sorted(entry_points(group=group)):
-            owner = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown package"
-            write(f"  {entry.name:<12} {owner:<28} {entry.value}")
-    if not groups:
-        write("nothing is installed that plugs in; try: pip install 'fastrtc[all]'")
-    return 0
