@@ -84,9 +84,9 @@ def test_several_streams_at_a_time(folder: Path, dialogue: np.ndarray) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         said = list(threads.map(session, range(4)))
-    # Where lines begin and end moves by a window of the library's detector when streams are used
-    # at the same time, and its number of tokens with that: the beginnings are the same.
+    # When the library looks for the end of a line depends on how long its last look took.
     assert [[line[:12] for line in lines] for lines in said] == [[said[0][0][:12]] * 2] * 4
+    assert model.pool.count <= 4
 
 
 def test_what_cant_be_is_told(tmp_path: Path) -> None:

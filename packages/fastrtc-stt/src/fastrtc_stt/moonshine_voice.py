@@ -1,9 +1,12 @@
 """moonshine-voice: dictation with partial results, by Moonshine's own library.
 
-It finds speech itself, and makes a line of each stretch of it; where such a stretch begins and ends
-moves by up to 70 ms when streams are used at the same time. Weights are a folder of yours, or
-what the library fetches from its own servers when it is first used; those of languages other than
-English are not free for commercial use.
+It finds speech itself, and makes a line of each stretch of it. Streams of one loaded model share
+what finds speech, so that one changes what is heard in another: here each utterance has a model of
+its own, lent from a bounded pool. In which state the utterance before has left it can still decide
+whether a noise is taken for speech.
+
+Weights are a folder of yours, or what the library fetches from its own servers when it is first
+used; those of languages other than English are not free for commercial use.
 """
 
 import threading
@@ -22,6 +25,7 @@ from fastrtc_core.speech import (
     Transcript,
     WeightsError,
 )
+from fastrtc_stt.pool import Pool
 from fastrtc_stt.streams import GuardedStream
 
 Arch = Literal[
@@ -39,6 +43,9 @@ ARCHS: Final[tuple[Arch, ...]] = (
 UPDATE: Final = 0.5
 """Seconds of sound from one partial result to the next; each costs an inference."""
 
+DECODERS: Final = 4
+"""A model takes 45 MB (tiny) to 270 MB (medium-streaming)."""
+
 
 class MoonshineVoice(Recognizer):
     """Listens while somebody speaks. Nothing is loaded before it is used.
@@ -48,6 +55,8 @@ class MoonshineVoice(Recognizer):
         arch: What kind of model that is; needed with `path`, else None for the language's own.
         language: BCP 47, such as ``en``.
         update: Seconds of sound from one partial result to the next.
+        decoders: How often the model is loaded at most, which is how many may speak at a time.
+        patience: Seconds to wait for a free one.
 
     """
 
@@ -58,6 +67,8 @@ class MoonshineVoice(Recognizer):
         arch: Arch | None = None,
         language: str = "en",
         update: float = UPDATE,
+        decoders: int = DECODERS,
+        patience: float = 10.0,
     ) -> None:
         if arch is not None and arch not in ARCHS:
             raise ValueError(f"arch is one of {', '.join(ARCHS)}, not {arch!r}")
@@ -65,12 +76,14 @@ class MoonshineVoice(Recognizer):
             raise ValueError(f"say what kind of model is in {path}: arch= {', '.join(ARCHS)}")
         if update <= 0:
             raise ValueError(f"update must be positive, got {update}")
+        if decoders < 1:
+            raise ValueError(f"decoders must be at least 1, got {decoders}")
         self._path = path
         self._arch = arch
         self._language = language
         self._update = update
         self._lock = threading.Lock()
-        self._transcriber: Any = None
+        self.pool: Pool[Any] = Pool(self._loaded, decoders, patience)
 
     @property
     def capabilities(self) -> STTCapabilities:
@@ -82,23 +95,21 @@ class MoonshineVoice(Recognizer):
 
         Raises:
             WeightsError: The files can't be found, fetched or used.
+            DecodersExhaustedError: All are busy, and stay so.
             MissingPackageError: moonshine-voice is not installed.
 
         """
-        found = self.load().transcribe_without_streaming(samples.tolist(), self.sample_rate)
+        transcriber = self.pool.lease()
+        try:
+            found = transcriber.transcribe_without_streaming(samples.tolist(), self.sample_rate)
+        finally:
+            self.pool.give_back(transcriber)
         texts = (line.text.strip() for line in found.lines)
         return Transcript(" ".join(text for text in texts if text), language=self._language)
 
     def stream(self) -> RecognitionStream:
         """Begin to listen to another stream; the model is loaded when it has sound."""
         return _Stream(self)
-
-    def load(self) -> Any:
-        """Return the library's `Transcriber`, loaded by the first call."""
-        with self._lock:
-            if self._transcriber is None:
-                self._transcriber = self._loaded()
-            return self._transcriber
 
     @property
     def language(self) -> str:
@@ -116,9 +127,10 @@ class MoonshineVoice(Recognizer):
         if folder is not None and not Path(folder).is_dir():
             raise WeightsError(str(folder), f"moonshine-voice: there is no folder {folder}")
         try:
-            if folder is None:
-                folder, arch = moonshine_voice.get_model_for_language(self._language, arch)
-            return moonshine_voice.Transcriber(str(folder), arch, self._update)
+            with self._lock:
+                if folder is None:  # one at a time: it is fetched once
+                    folder, arch = moonshine_voice.get_model_for_language(self._language, arch)
+                return moonshine_voice.Transcriber(str(folder), arch, self._update)
         except Exception as error:
             # The library raises all kinds.
             where = folder or f"the files for {self._language!r}"
@@ -135,12 +147,15 @@ class _Stream(GuardedStream):
     def __init__(self, model: MoonshineVoice) -> None:
         super().__init__()
         self._model = model
+        self._transcriber: Any = None
         self._stream: Any = None
         self._events: list[Any] = []
 
     def _push(self, samples: NDArray[np.float32]) -> Sequence[Transcript]:
         if self._stream is None:
-            self._stream = self._model.load().create_stream()
+            self._free()  # of an utterance that could not begin
+            self._transcriber = self._model.pool.lease()
+            self._stream = self._transcriber.create_stream()
             self._stream.add_listener(self._events.append)
             self._stream.start()
         self._stream.add_audio(samples.tolist(), self._model.sample_rate)
@@ -149,15 +164,20 @@ class _Stream(GuardedStream):
     def _finish(self) -> Sequence[Transcript]:
         if self._stream is None:
             return ()
-        self._stream.stop()
-        found = self._new()
-        self._free()
-        return found
+        try:
+            self._stream.stop()
+            return self._new()
+        finally:
+            self._free()
 
     def _free(self) -> None:
         stream, self._stream = self._stream, None
+        transcriber, self._transcriber = self._transcriber, None
+        self._events.clear()
         if stream is not None:
             stream.close()
+        if transcriber is not None:
+            self._model.pool.give_back(transcriber)
 
     def _new(self) -> Sequence[Transcript]:
         import moonshine_voice
