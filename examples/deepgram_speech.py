@@ -181,12 +181,14 @@ class DeepgramVoice:
 class DeepgramSynthesizer(Synthesizer[DeepgramVoice]):
     """Speaks clause by clause, each as its sound arrives."""
 
-    sample_rate = 24_000
-
     def __init__(self, *, api_key: str | None = None, base_url: str | None = None) -> None:
         super().__init__()
         address, headers = _access(api_key, base_url)
         self._client = httpx.Client(base_url=address, headers=headers, timeout=TIMEOUT)
+
+    @property
+    def sample_rate(self) -> int:
+        return 24_000
 
     @property
     def capabilities(self) -> TTSCapabilities:

@@ -33,8 +33,6 @@ class ElevenLabsVoice:
 class ElevenLabsSynthesizer(Synthesizer[ElevenLabsVoice]):
     """Speaks clause by clause, each as its sound arrives."""
 
-    sample_rate = 24_000
-
     def __init__(
         self,
         model: str = "eleven_flash_v2_5",
@@ -49,6 +47,10 @@ class ElevenLabsSynthesizer(Synthesizer[ElevenLabsVoice]):
         address = base_url or os.environ.get("ELEVENLABS_BASE_URL")
         self._client = ElevenLabs(api_key=key, base_url=address, timeout=TIMEOUT)
         self._model = model
+
+    @property
+    def sample_rate(self) -> int:
+        return 24_000
 
     @property
     def capabilities(self) -> TTSCapabilities:

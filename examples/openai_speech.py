@@ -70,8 +70,6 @@ class OpenAIRecognizer(Recognizer):
 class OpenAISynthesizer(Synthesizer[OpenAIVoice]):
     """Speaks clause by clause, each as its sound arrives."""
 
-    sample_rate = 24_000  # of their raw PCM
-
     def __init__(
         self,
         model: str = "gpt-4o-mini-tts",
@@ -82,6 +80,10 @@ class OpenAISynthesizer(Synthesizer[OpenAIVoice]):
         super().__init__()
         self._client = OpenAI(api_key=api_key, base_url=base_url, timeout=TIMEOUT)
         self._model = model
+
+    @property
+    def sample_rate(self) -> int:
+        return 24_000
 
     @property
     def capabilities(self) -> TTSCapabilities:

@@ -46,6 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(404)
             self.send_header("X-Error-Code", "EntryNotFound")  # as the hub says it
             self.send_header("Content-Length", "0")
+            self.send_header("Connection", "close")
             self.end_headers()
             return
         begin = 0
@@ -62,6 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
             told = 0 if about.wrong_range else begin
             self.send_header("Content-Range", f"bytes {told}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(rest)))
+        self.send_header("Connection", "close")
         self.send_header("ETag", f'"{len(content)}"')
         self.send_header("X-Repo-Commit", "a" * 40)
         self.end_headers()
@@ -69,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(rest[: about.breaks_after])
             about.breaks_after = None
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 

@@ -32,7 +32,9 @@ class Hears(Recognizer):
 
 
 class Says(Synthesizer[None]):
-    sample_rate = 16000
+    @property
+    def sample_rate(self) -> int:
+        return 16000
 
     def synthesize(self, text: str, options: None) -> Iterator[SpeechChunk]:
         yield SpeechChunk(16000, np.ones(1, np.float32))

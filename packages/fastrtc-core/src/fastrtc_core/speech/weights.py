@@ -197,7 +197,9 @@ def _fetched(file: WeightFile) -> Path:
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
+    def redirect_request(
+        self, req: object, fp: object, code: int, msg: str, headers: object, newurl: str
+    ) -> None:
         """Take a redirection for an answer."""
 
 
