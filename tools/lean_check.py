@@ -77,7 +77,7 @@ BUDGETS = (
     Budget(("fastrtc-core", "fastrtc-stt[moonshine]"), "fastrtc_stt", 40, 200, 420),
     Budget(("fastrtc-core", "fastrtc-tts[espeak]"), "fastrtc_tts", 4, 90, 420),
     Budget(("fastrtc-core", "fastrtc-tts[kokoro]"), "fastrtc_tts", 40, 200, 420),
-    Budget(("fastrtc[all]",), "fastrtc", 90, 390, 80, heavy=frozenset({"av", "aiortc"})),
+    Budget(("fastrtc[all]",), "fastrtc", 60, 345, 80, heavy=frozenset({"av", "aiortc"})),
 )
 
 

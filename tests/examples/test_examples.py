@@ -29,7 +29,8 @@ def test_every_example_is_listed_and_tested() -> None:
     listed = (EXAMPLES / "README.md").read_text()
     tested = {"echo", "greeting", "radio", "stream_handler", "async_stream_handler"}
     with_pictures = {"mirror", "sunrise", "audio_video"}  # see test_pictures.py
-    assert names == tested | with_pictures | {"custom_routes", "lean_server"}
+    hosted = {"deepgram_speech", "elevenlabs_speech", "openai_speech"}  # see test_hosted_speech.py
+    assert names == tested | with_pictures | hosted | {"custom_routes", "lean_server"}
     assert all(f"`{name}.py`" in listed for name in names)
 
 

@@ -36,25 +36,27 @@ def heard(found: list[Transcript]) -> str:
     return found[-1].text if found else ""
 
 
-# What was found, less one of the phrases by telephone: 13 and 10 of 15.
+# What was found, less one of the phrases by telephone.
 @pytest.mark.parametrize(
     ("voice", "telephone", "least"),
     [
         ("en-us+f2", False, 15),
         ("en-us+f4", False, 15),
-        ("en-us+f2", True, 12),
-        ("en-us+f4", True, 9),
+        ("en-us+f2", True, 13),
+        ("en-us+f4", True, 12),
     ],
 )
 def test_phrases_are_understood(
     speak: Speak, phrases: list[str], voice: str, telephone: bool, least: int
 ) -> None:
-    whole, piecewise = PocketSphinx(phrases=phrases), PocketSphinx(phrases=phrases)
-    stream = piecewise.stream()
+    model = PocketSphinx(phrases=phrases)
+    stream = model.stream()
     sounds = [speak(phrase, voice, telephone=telephone) for phrase in phrases]
-    said = [whole.stt((RATE, sound)) for sound in sounds]
+    said = [model.stt((RATE, sound)) for sound in sounds]
     assert sum(a == b for a, b in zip(said, phrases, strict=True)) >= least, said
-    assert [heard(listened(stream, sound)) for sound in sounds] == said
+    # A stream knows the mean of what it has heard, and not that of all that is said.
+    told = [heard(listened(stream, sound)) for sound in sounds]
+    assert sum(a == b for a, b in zip(told, phrases, strict=True)) >= least - 2, told
     stream.close()
 
 
@@ -69,12 +71,12 @@ def test_partial_results_come_while_one_speaks(speak: Speak, phrases: list[str])
     assert found[-1].text == phrases[2]
 
 
-def test_words_have_places_since_the_stream_began(speak: Speak, phrases: list[str]) -> None:
+def test_words_have_places_since_the_utterance_began(speak: Speak, phrases: list[str]) -> None:
     stream, sound = PocketSphinx(phrases=phrases).stream(), speak("tell me a joke")
     first, second = (listened(stream, sound)[-1] for _ in range(2))
     assert [word.text for word in first.words] == ["tell", "me", "a", "joke"]
-    for transcript, start in ((first, 0.0), (second, len(sound) / RATE)):
-        places = [edge - start for word in transcript.words for edge in (word.start, word.end)]
+    for transcript in (first, second):
+        places = [edge for word in transcript.words for edge in (word.start, word.end)]
         assert places == sorted(places)
         assert 0.1 < places[0] < 0.4
         assert places[-1] < len(sound) / RATE
@@ -105,7 +107,7 @@ def test_a_grammar_has_rules_and_options(speak: Speak) -> None:
 
 
 def test_keywords_are_spotted(speak: Speak, phrases: list[str]) -> None:
-    model = PocketSphinx(keywords={"stop": 1e-5})
+    model = PocketSphinx(keywords={"stop": 1e-20})
     assert model.stt((RATE, speak("stop"))) == "stop"
     assert model.stt((RATE, speak("good morning"))) == ""
 
@@ -120,7 +122,6 @@ def test_nothing_is_said_in_silence(phrases: list[str], sound: np.ndarray) -> No
     model = PocketSphinx(phrases=phrases)
     assert model.stt((RATE, sound)) == ""
     assert listened(model.stream(), np.zeros(RATE, np.float32)) == []
-    assert model.loudness is None
 
 
 def test_unknown_words_are_listed() -> None:

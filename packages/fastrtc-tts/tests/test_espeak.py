@@ -61,6 +61,7 @@ def test_options_have_an_effect(model: EspeakModel) -> None:
     assert np.abs(soft).max() < 0.5 * np.abs(plain).max()
     _, other = model.tts("one two three four", EspeakTTSOptions(voice="de"))
     assert other.size != plain.size
+    assert model.tts("hello", EspeakTTSOptions(voice="en-gb"))[1].size
     _, high = model.tts("one two three four", EspeakTTSOptions(pitch=99))
     assert pitch(high) > 1.2 * pitch(plain)
 

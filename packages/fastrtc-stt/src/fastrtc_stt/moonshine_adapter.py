@@ -4,6 +4,7 @@ No extra brings it: it takes 460 MB more than `fastrtc_stt.moonshine`, which run
 """
 
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,10 +61,11 @@ class MoonshineOnnx(Recognizer):
         with self._lock:
             if self._loaded is None:
                 try:
-                    from moonshine_onnx import MoonshineOnnxModel, load_tokenizer
+                    # No extra brings it: whoever has it, has 460 MB of it for other reasons.
+                    theirs = import_module("moonshine_onnx")
                 except ImportError:
                     raise MissingPackageError("MoonshineOnnx", "useful-moonshine-onnx") from None
                 folder = None if self._path is None else str(self._path)
-                model = MoonshineOnnxModel(models_dir=folder, model_name=self._size)
-                self._loaded = model, load_tokenizer()
+                model = theirs.MoonshineOnnxModel(models_dir=folder, model_name=self._size)
+                self._loaded = model, theirs.load_tokenizer()
             return self._loaded

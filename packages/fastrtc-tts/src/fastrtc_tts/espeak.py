@@ -191,6 +191,22 @@ class _Event(ctypes.Structure):
     )
 
 
+class _Voice(ctypes.Structure):
+    """espeak_VOICE of speak_lib.h."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.c_char_p),
+        ("identifier", ctypes.c_char_p),
+        ("gender", ctypes.c_ubyte),
+        ("age", ctypes.c_ubyte),
+        ("variant", ctypes.c_ubyte),
+        ("spare", ctypes.c_ubyte),
+        ("score", ctypes.c_int),
+        ("pointer", ctypes.c_void_p),
+    )
+
+
 _CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
@@ -250,7 +266,10 @@ class _Library:
     ) -> None:
         library = self._library
         if library.espeak_SetVoiceByName(options.voice.encode()):
-            raise UnknownVoiceError(options.voice)
+            # The program takes any language for a name; the library asks for it by property.
+            wanted = _Voice(languages=options.voice.encode())
+            if library.espeak_SetVoiceByProperties(ctypes.byref(wanted)):
+                raise UnknownVoiceError(options.voice)
         library.espeak_SetParameter(_RATE, round(options.speed * WORDS_PER_MINUTE), 0)
         library.espeak_SetParameter(_VOLUME, options.volume, 0)
         library.espeak_SetParameter(_PITCH, options.pitch, 0)

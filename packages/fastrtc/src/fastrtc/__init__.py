@@ -9,10 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _PARTS
-    from fastrtc_tts import CartesiaTTSOptions as CartesiaTTSOptions
-    from fastrtc_tts import EspeakTTSOptions as EspeakTTSOptions
-    from fastrtc_tts import KokoroTTSOptions as KokoroTTSOptions
-
     from fastrtc_core import AdditionalOutputs as AdditionalOutputs
     from fastrtc_core import AdmissionError as AdmissionError
     from fastrtc_core import ArgumentsTimeoutError as ArgumentsTimeoutError
@@ -89,6 +85,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _P
     from fastrtc_core.speech import Word as Word
     from fastrtc_core.speech import get_stt_model as get_stt_model
     from fastrtc_core.speech import get_tts_model as get_tts_model
+    from fastrtc_tts import CartesiaTTSOptions as CartesiaTTSOptions
+    from fastrtc_tts import EspeakTTSOptions as EspeakTTSOptions
+    from fastrtc_tts import KokoroTTSOptions as KokoroTTSOptions
     from fastrtc_vad import AlgoOptions as AlgoOptions
     from fastrtc_vad import AppState as AppState
     from fastrtc_vad import Batcher as Batcher

@@ -49,7 +49,7 @@ class Transcript:
     final: bool = True
     """Whether it will not change any more."""
     words: tuple[Word, ...] = ()
-    """With places since the stream began or began anew; empty if the engine has none."""
+    """With places since the utterance began; empty if the engine has none."""
     language: str | None = None
     """BCP 47, such as ``en``; None if the engine does not tell."""
 
