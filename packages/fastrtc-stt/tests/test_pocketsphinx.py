@@ -126,9 +126,10 @@ def test_nothing_is_said_in_silence(phrases: list[str], sound: np.ndarray) -> No
 
 def test_unknown_words_are_listed() -> None:
     model = PocketSphinx(phrases=["turn on the xyzzy", "frobnicate 7"])
-    for _ in range(2):  # a failure takes no decoder away
-        with pytest.raises(GrammarError, match="'7', 'frobnicate', 'xyzzy'") as raised:
-            model.warmup()
+    with pytest.raises(GrammarError):
+        model.warmup()
+    with pytest.raises(GrammarError, match="'7', 'frobnicate', 'xyzzy'") as raised:
+        model.warmup()  # a failure takes no decoder away
     assert raised.value.words == ("7", "frobnicate", "xyzzy")
     assert model.pool.count == 0
 

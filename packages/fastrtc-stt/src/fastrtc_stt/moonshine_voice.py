@@ -129,7 +129,8 @@ class MoonshineVoice(Recognizer):
         try:
             with self._lock:
                 if folder is None:  # one at a time: it is fetched once
-                    folder, arch = moonshine_voice.get_model_for_language(self._language, arch)
+                    fetched = moonshine_voice.get_model_for_language
+                    folder, arch = fetched(self._language, arch)  # pyright: ignore[reportArgumentType]
                 return moonshine_voice.Transcriber(str(folder), arch, self._update)
         except Exception as error:
             # The library raises all kinds.

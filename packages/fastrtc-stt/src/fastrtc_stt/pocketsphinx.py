@@ -211,12 +211,11 @@ class _Stream(GuardedStream):
         self._silent = True
 
     def _push(self, samples: NDArray[np.float32]) -> Sequence[Transcript]:
-        if self._decoder is None:
-            self._begin()
+        decoder = self._begin() if self._decoder is None else self._decoder
         self._silent = self._silent and is_silent(samples)
-        self._decoder.process_raw(_dithered(samples, self._samples))
+        decoder.process_raw(_dithered(samples, self._samples))
         self._samples += samples.size
-        text = "" if self._silent else _text(self._decoder)
+        text = "" if self._silent else _text(decoder)
         if text == self._told:
             return ()
         self._told = text
@@ -236,11 +235,12 @@ class _Stream(GuardedStream):
         self._end()
         return found
 
-    def _begin(self) -> None:
-        self._decoder = self._model.pool.lease()
+    def _begin(self) -> Any:
+        decoder = self._decoder = self._model.pool.lease()
         # Not that of whoever had the decoder before.
-        self._decoder.set_cmn(self._mean or self._model.mean)
-        self._decoder.start_utt()
+        decoder.set_cmn(self._mean or self._model.mean)
+        decoder.start_utt()
+        return decoder
 
     def _end(self) -> None:
         decoder, self._decoder = self._decoder, None

@@ -15,7 +15,7 @@ from fastrtc_core.testing.conformance import synthesis
 class Beeps(Synthesizer[object]):
     """Speaks a beep of 50 ms for each character."""
 
-    sample_rate = 16_000
+    sample_rate = 16_000  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
 
     def synthesize(self, text: str, options: object) -> Iterator[SpeechChunk]:
         for _ in text:
@@ -63,7 +63,7 @@ class NeedsText(Beeps):
 
 
 class Clicks(Beeps):
-    async def stream_tts(self, text: Any, options: Any = None) -> Any:
+    async def stream_tts(self, text: Any, options: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         yield 16_000, np.zeros(8_000, np.float32)
         async for piece in super().stream_tts(text):
             yield piece
@@ -100,7 +100,7 @@ class TiredByClosing(Beeps):
 
 
 class SpeaksOn(Beeps):
-    async def stream_tts(self, text: Any, options: Any = None) -> Any:
+    async def stream_tts(self, text: Any, options: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         try:
             async for piece in super().stream_tts(text[:2000]):
                 yield piece
@@ -126,7 +126,7 @@ class OneCustomer(Beeps):
 
 
 class Blocks(Beeps):
-    async def stream_tts(self, text: Any, options: Any = None) -> Any:
+    async def stream_tts(self, text: Any, options: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         time.sleep(0.6)  # noqa: ASYNC251 - wrong on purpose
         async for piece in super().stream_tts(text):
             yield piece
@@ -141,7 +141,7 @@ class LeavesThreads(Beeps):
 
 
 class LeavesThreadsAsync(Beeps):
-    async def stream_tts(self, text: Any, options: Any = None) -> Any:
+    async def stream_tts(self, text: Any, options: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         threading.Thread(target=LeavesThreads.gate.wait, daemon=True).start()
         async for piece in super().stream_tts(text):
             yield piece
