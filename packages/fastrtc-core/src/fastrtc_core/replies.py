@@ -3,7 +3,8 @@
 Asynchronous code runs in the task that pulls. Synchronous code runs in a lane of the worker pool,
 one step per item, and is converted there too. When the puller is cancelled, asynchronous code is
 cancelled where it waits; a synchronous generator that is blocked is left behind: what it yields
-later goes nowhere, and it is closed in its own thread as soon as it comes back.
+later goes nowhere, and it is closed in its own thread as soon as it comes back. What it calls may
+know sooner, see `fastrtc_core.stopping`.
 """
 
 import inspect
@@ -21,6 +22,7 @@ import numpy as np
 
 from fastrtc_core.outputs import Output
 from fastrtc_core.signatures import is_async
+from fastrtc_core.stopping import Stop, within
 from fastrtc_core.workers import Lane, WorkerPool
 
 Convert = Callable[[object], Output]
@@ -48,13 +50,15 @@ async def pull(source: object, convert: Convert, pool: WorkerPool) -> AsyncGener
     """
     lane: Lane | None = None
     pulled: Iterator[object] | None = None
+    stop = Stop()
+    step = within(stop, _step)
     try:
         if callable(source):
             if is_async(source):
                 source = source()
             else:
                 lane = pool.lane()
-                source = await lane.run(source)
+                source = await lane.run(within(stop, source))
         if inspect.isawaitable(source):
             source = await source
         if isinstance(source, AsyncIterable):
@@ -64,11 +68,12 @@ async def pull(source: object, convert: Convert, pool: WorkerPool) -> AsyncGener
         elif _is_iterable(source):
             lane = lane or pool.lane()
             pulled = iter(source)
-            while (output := await lane.run(_step, pulled, convert)) is not _END:
+            while (output := await lane.run(step, pulled, convert)) is not _END:
                 yield output
         else:
             yield await _converted(source, convert, pool)
     finally:
+        stop.set()
         if lane is not None:
             lane.close(getattr(pulled, "close", None))
 

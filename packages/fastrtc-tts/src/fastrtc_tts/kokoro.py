@@ -21,6 +21,7 @@ from fastrtc_core.speech import (
     WeightsError,
 )
 from fastrtc_tts.errors import UnknownVoiceError
+from fastrtc_tts.inference import StoppableSession, StoppedError
 
 RATE: Final = 24_000
 SLOWEST, FASTEST = 0.5, 2.0
@@ -122,9 +123,12 @@ class KokoroModel(Synthesizer[KokoroTTSOptions]):
         with self._phonemizing:
             phonemes = engine.tokenizer.phonemize(text, options.lang)
         for piece in _pieces(phonemes, engine.tokenizer.tokenize):
-            samples, _ = engine.create(
-                piece, options.voice, options.speed, options.lang, is_phonemes=True, trim=False
-            )
+            try:
+                samples, _ = engine.create(
+                    piece, options.voice, options.speed, options.lang, is_phonemes=True, trim=False
+                )
+            except StoppedError:
+                return
             yield SpeechChunk(RATE, np.asarray(samples, np.float32))
 
     def _loaded(self) -> Any:
@@ -152,7 +156,7 @@ class KokoroModel(Synthesizer[KokoroTTSOptions]):
         except Exception as error:
             raise WeightsError(MODEL, f"{files[MODEL]} is no model that runs: {error}") from error
         try:
-            return Kokoro.from_session(session, str(files[VOICES]))
+            return Kokoro.from_session(StoppableSession(session), str(files[VOICES]))
         except Exception as error:
             raise WeightsError(VOICES, f"{files[VOICES]} holds no voices: {error}") from error
 

@@ -23,6 +23,7 @@ from fastrtc_core.speech.recognition import (
 from fastrtc_core.speech.synthesis import Narration, Synthesizer
 from fastrtc_core.speech.voices import SpeechChunk, Spoken, TTSCapabilities, TTSModel, Written
 from fastrtc_core.speech.weights import WeightFile, Weights, WeightsError
+from fastrtc_core.stopping import Stop, current_stop
 
 __all__ = [
     "Audio",
@@ -35,6 +36,7 @@ __all__ = [
     "STTModel",
     "SpeechChunk",
     "Spoken",
+    "Stop",
     "StreamingSTTModel",
     "Synthesizer",
     "TTSCapabilities",
@@ -47,6 +49,7 @@ __all__ = [
     "Written",
     "as_streaming_stt",
     "clauses",
+    "current_stop",
     "get_stt_model",
     "get_tts_model",
     "is_silent",

@@ -26,6 +26,7 @@ import numpy as np
 from fastrtc_core.speech.clauses import ClauseSplitter
 from fastrtc_core.speech.recognition import Word
 from fastrtc_core.speech.voices import SpeechChunk, Spoken, TTSCapabilities, Written
+from fastrtc_core.stopping import Stop, within
 from fastrtc_core.workers import Lane, WorkerPool
 
 Options = TypeVar("Options")
@@ -66,7 +67,8 @@ class Synthesizer(ABC, Generic[Options]):
     def synthesize(self, text: str, options: Options | None) -> Iterator[SpeechChunk]:
         """Speak a clause or a sentence; a generator, which is closed when the rest is not wanted.
 
-        Called in threads, for several sessions at a time.
+        Called in threads, for several sessions at a time. One whose step takes long asks
+        `current_stop`.
 
         Args:
             text: A few hundred characters at most, and not empty.
@@ -144,15 +146,17 @@ class Synthesizer(ABC, Generic[Options]):
         """
         lane = self._pool.lane()
         spoken: Iterator[SpeechChunk] | None = None
+        stop = Stop()
         try:
             async with aclosing(_cut_async(text, lane)) as cut:
                 async for clause in cut:
                     # In the thread, as it may be no generator but do its work at once.
-                    made = await lane.run(self.synthesize, clause, options)
+                    made = await lane.run(within(stop, self.synthesize), clause, options)
                     spoken = _labelled(made, clause)
-                    while (chunk := await lane.run(_next, spoken)) is not None:
+                    while (chunk := await lane.run(within(stop, _next), spoken)) is not None:
                         yield chunk
         finally:
+            stop.set()
             lane.close(getattr(spoken, "close", None))
 
 
