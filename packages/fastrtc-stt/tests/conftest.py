@@ -1,6 +1,8 @@
 """Models that stand in for weights, and synthetic speech."""
 
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -188,6 +190,20 @@ def moonshine_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
         return folder
 
     return written
+
+
+@pytest.fixture(scope="session")
+def voice_folder(moonshine_folder: Callable[..., Path], tmp_path_factory: Any) -> Path:
+    """The same network as moonshine-voice has it."""
+    library = pytest.importorskip("moonshine_voice")
+    made: Path = tmp_path_factory.mktemp("voice") / "tiny"
+    shutil.copytree(moonshine_folder("tiny"), made)
+    convert = ("-m", "onnxruntime.tools.convert_onnx_models_to_ort", str(made))
+    subprocess.run(
+        [sys.executable, *convert, "--optimization_style", "Fixed"], check=True, capture_output=True
+    )
+    shutil.copy(Path(library.__file__).parent / "assets" / "tiny-en" / "tokenizer.bin", made)
+    return made
 
 
 @pytest.fixture(scope="session")

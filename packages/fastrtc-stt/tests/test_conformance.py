@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastrtc_stt import Moonshine, PocketSphinx
+from fastrtc_stt import Moonshine, MoonshineVoice, PocketSphinx
 
 
 def test_pocketsphinx_conforms(
@@ -24,3 +24,11 @@ def test_moonshine_conforms(
 ) -> None:
     folder = moonshine_folder(size)
     conforms.stt(lambda: Moonshine(size, path=folder))
+
+
+def test_moonshine_voice_conforms(conforms: Any, voice_folder: Path) -> None:
+    conforms.stt(lambda: MoonshineVoice(path=voice_folder, arch="tiny"))
+
+
+def test_importing_the_package_loads_no_engine(conforms: Any) -> None:
+    conforms.imports("fastrtc_stt", forbidden=("onnxruntime", "pocketsphinx", "tokenizers"))

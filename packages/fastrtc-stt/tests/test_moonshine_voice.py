@@ -1,7 +1,5 @@
 """moonshine-voice, on a network that says one of two texts; its ear for speech is real."""
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,23 +19,8 @@ CHUNK = 1_600
 
 
 @pytest.fixture(scope="module")
-def folder(moonshine_folder: Callable[..., Path]) -> Path:
-    made = moonshine_folder("tiny")
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "onnxruntime.tools.convert_onnx_models_to_ort",
-            str(made),
-            "--optimization_style",
-            "Fixed",
-        ],
-        check=True,
-        capture_output=True,
-    )
-    source = Path(library.__file__).parent / "assets" / "tiny-en" / "tokenizer.bin"
-    shutil.copy(source, made)
-    return made
+def folder(voice_folder: Path) -> Path:
+    return voice_folder
 
 
 @pytest.fixture

@@ -47,6 +47,10 @@ DECODERS: Final = 4
 """A model takes 45 MB (tiny) to 270 MB (medium-streaming)."""
 
 
+FORGETTING: Final = 2.0
+"""Seconds of silence after which what finds speech knows nothing of what was before."""
+
+
 class MoonshineVoice(Recognizer):
     """Listens while somebody speaks. Nothing is loaded before it is used.
 
@@ -103,7 +107,7 @@ class MoonshineVoice(Recognizer):
         try:
             found = transcriber.transcribe_without_streaming(samples.tolist(), self.sample_rate)
         finally:
-            self.pool.give_back(transcriber)
+            self.give_back(transcriber)
         texts = (line.text.strip() for line in found.lines)
         return Transcript(" ".join(text for text in texts if text), language=self._language)
 
@@ -115,6 +119,14 @@ class MoonshineVoice(Recognizer):
     def language(self) -> str:
         """BCP 47."""
         return self._language
+
+    def give_back(self, transcriber: Any) -> None:
+        """Let another utterance have a model, which has forgotten what it heard last."""
+        silence = [0.0] * round(FORGETTING * self.sample_rate)
+        try:
+            transcriber.transcribe_without_streaming(silence, self.sample_rate)
+        finally:
+            self.pool.give_back(transcriber)
 
     def _loaded(self) -> Any:
         try:
@@ -178,7 +190,7 @@ class _Stream(GuardedStream):
         if stream is not None:
             stream.close()
         if transcriber is not None:
-            self._model.pool.give_back(transcriber)
+            self._model.give_back(transcriber)
 
     def _new(self) -> Sequence[Transcript]:
         import moonshine_voice
