@@ -156,7 +156,8 @@ class KokoroModel(Synthesizer[KokoroTTSOptions]):
         except Exception as error:
             raise WeightsError(MODEL, f"{files[MODEL]} is no model that runs: {error}") from error
         try:
-            return Kokoro.from_session(StoppableSession(session), str(files[VOICES]))
+            stoppable: Any = StoppableSession(session)
+            return Kokoro.from_session(stoppable, str(files[VOICES]))
         except Exception as error:
             raise WeightsError(VOICES, f"{files[VOICES]} holds no voices: {error}") from error
 
