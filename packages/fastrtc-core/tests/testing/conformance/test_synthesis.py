@@ -127,7 +127,7 @@ class OneCustomer(Beeps):
 
 class Blocks(Beeps):
     async def stream_tts(self, text: Any, options: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        time.sleep(0.6)  # noqa: ASYNC251 - wrong on purpose
+        time.sleep(0.35)  # noqa: ASYNC251 - wrong on purpose
         async for piece in super().stream_tts(text):
             yield piece
 

@@ -39,8 +39,7 @@ def _list(_: argparse.Namespace) -> int:
             continue
         missing = found.missing()
         here = "here" if not missing else f"missing: {', '.join(file.name for file in missing)}"
-        size = f"{found.size / MEGABYTE:.1f} MB"
-        write(f"{name:<20} {size:>10}  {found.licence:<12} {here}")
+        write(f"{name:<20} {_size(found):>10}  {found.licence:<12} {here}")
     if nothing:
         write("no installed model has weights to fetch; try: pip install 'fastrtc[stt,tts]'")
     return 0
@@ -59,6 +58,12 @@ def _models() -> Iterator[tuple[str, Weights | Exception]]:
                     yield name, found
 
 
+def _size(weights: Weights) -> str:
+    """Say how much there is to fetch; a file of 0 bytes is one whose length is not known."""
+    more = "> " if any(not file.size for file in weights.files) else ""
+    return f"{more}{weights.size / MEGABYTE:.1f} MB"
+
+
 def _weights(group: str, name: str) -> Weights | None:
     found: object = getattr(GETTERS[group](name), "weights", None)
     return found if isinstance(found, Weights) else None
@@ -68,7 +73,7 @@ def _download(options: argparse.Namespace) -> int:
     weights = _named(options.name)
     if options.to is not None and options.to.exists() and not options.to.is_dir():
         raise CommandError(f"{options.to} is no folder")
-    write(f"{options.name}: {weights.size / MEGABYTE:.1f} MB, {weights.licence}", error=True)
+    write(f"{options.name}: {_size(weights)}, {weights.licence}", error=True)
     files = weights.find()
     for name, path in files.items():
         if options.to is None:
