@@ -32,14 +32,17 @@ def question(require: Callable[[str], str], tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def running() -> Callable[[str], AbstractContextManager[str]]:
-    """Serve ``examples/<name>.py`` on a free port for the length of a block; gives its URL."""
+def running() -> Callable[..., AbstractContextManager[str]]:
+    """Serve ``examples/<name>.py`` on a free port for the length of a block; gives its URL.
+
+    What follows the name are options of uvicorn.
+    """
 
     @contextmanager
-    def serve(name: str) -> Iterator[str]:
+    def serve(name: str, *options: str) -> Iterator[str]:
         command = [
             *(sys.executable, "-m", "uvicorn", f"{name}:app", "--app-dir", str(EXAMPLES)),
-            *("--host", "127.0.0.1", "--port", "0", "--no-use-colors"),
+            *("--host", "127.0.0.1", "--port", "0", "--no-use-colors", *options),
         ]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             try:

@@ -13,6 +13,7 @@ import sys
 import threading
 import wave
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,8 +27,12 @@ import pytest
 from numpy.typing import NDArray
 from websockets.sync.server import ServerConnection, serve
 
+from fastrtc.talk import talk_to
 from fastrtc_core.speech import Transcript
 from fastrtc_core.testing.conformance import check_stt_model, check_tts_model
+
+Audio = tuple[int, NDArray[np.int16]]
+Running = Callable[..., AbstractContextManager[str]]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SOUND = (np.sin(np.arange(24_000) / 20) * 9000).astype("<i2")  # a second
@@ -60,6 +65,8 @@ class Service:
     status: int = 200
     type: str = "application/json"
     parts: list[bytes] = field(default_factory=list)
+    elsewhere: dict[str, list[bytes]] = field(default_factory=dict)
+    """What is answered on other paths."""
     hold_after: int | None = None
     """Parts after which it waits until the client has hung up."""
     hung_up: threading.Event = field(default_factory=threading.Event)
@@ -86,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _send_parts(self) -> None:
-        for index, part in enumerate(self.service.parts):
+        for index, part in enumerate(self.service.elsewhere.get(self.path, self.service.parts)):
             if index == self.service.hold_after:
                 self.connection.settimeout(30)
                 assert self.rfile.read(1) == b""  # nothing comes but the end
@@ -278,9 +285,21 @@ def test_elevenlabs_writes_a_file(service: Service, tmp_path: Path) -> None:
         assert written.getparams()[:4] == (1, 2, 24_000, 24_000)
 
 
-def test_openai_makes_a_server_to_talk_to(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_openai_says_again_what_was_understood(
+    service: Service, monkeypatch: pytest.MonkeyPatch, running: Running, question: Audio
+) -> None:
+    service.parts = [json.dumps({"text": "Good morning."}).encode()]
+    service.elsewhere["/v1/audio/speech"] = in_odd_parts(SOUND.tobytes())
     monkeypatch.setenv("OPENAI_API_KEY", "k")
-    assert example("openai_speech").app().routes
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{service.url}/v1")
+    with running("openai_speech", "--factory") as url:
+        talk = await talk_to(url, question)
+    (turn,) = talk.turns
+    assert turn.reply_seconds == pytest.approx(1.0, abs=0.1)
+    transcribed, spoken = service.asked
+    with wave.open(io.BytesIO(form(transcribed)["file"])) as sound:
+        assert sound.getnframes() / sound.getframerate() > 1  # the question, whole
+    assert json.loads(spoken.body)["input"] == "Good morning."
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from fastrtc_core.speech import WeightsError
 from fastrtc_tts import KokoroModel, KokoroTTSOptions, UnknownVoiceError, get_tts_model
-from fastrtc_tts.kokoro import MODEL, MOST_PHONEMES, RATE, VOICES, WEIGHTS, _pieces
+from fastrtc_tts.kokoro import MODEL, MOST_PHONEMES, RATE, VOICES, WEIGHTS, pieces
 
 TEXT = "Good morning. This is the observatory, and the sky is clear tonight."
 
@@ -73,9 +73,9 @@ def test_what_is_longer_than_the_window_comes_in_pieces(model: KokoroModel) -> N
 
 def test_pieces_lose_nothing() -> None:
     phonemes = "abc de " * 300 + "x" * 1200
-    pieces = list(_pieces(phonemes, list))  # type: ignore[arg-type]  # every character is a token
-    assert max(map(len, pieces)) <= MOST_PHONEMES
-    assert "".join("".join(pieces).split()) == "".join(phonemes.split())
+    parts = list(pieces(phonemes, list))  # type: ignore[arg-type]  # every character is a token
+    assert max(map(len, parts)) <= MOST_PHONEMES
+    assert "".join("".join(parts).split()) == "".join(phonemes.split())
 
 
 def test_sessions_share_a_model(model: KokoroModel) -> None:

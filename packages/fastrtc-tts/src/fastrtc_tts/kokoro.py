@@ -122,7 +122,7 @@ class KokoroModel(Synthesizer[KokoroTTSOptions]):
             raise UnknownVoiceError(options.voice, ", ".join(engine.get_voices()))
         with self._phonemizing:
             phonemes = engine.tokenizer.phonemize(text, options.lang)
-        for piece in _pieces(phonemes, engine.tokenizer.tokenize):
+        for piece in pieces(phonemes, engine.tokenizer.tokenize):
             try:
                 samples, _ = engine.create(
                     piece, options.voice, options.speed, options.lang, is_phonemes=True, trim=False
@@ -162,7 +162,7 @@ class KokoroModel(Synthesizer[KokoroTTSOptions]):
             raise WeightsError(VOICES, f"{files[VOICES]} holds no voices: {error}") from error
 
 
-def _pieces(phonemes: str, tokenize: Callable[[str], list[int]]) -> Iterator[str]:
+def pieces(phonemes: str, tokenize: Callable[[str], list[int]]) -> Iterator[str]:
     """Cut what is longer than the window, at spaces; leave out what holds no phoneme."""
     piece = ""
     for word in phonemes.split():
