@@ -36,6 +36,7 @@ NOT_LOADED_BY = {
         "tokenizers",
         "torch",
     },
+    "fastrtc_telephony": {"aiortc", "av", "cryptography", "httpx", "jwt", "twilio", "websockets"},
     "fastrtc_tts": {"av", "httpx", "kokoro_onnx", "onnxruntime", "torch", "websockets"},
     "fastrtc_vad": {"aiortc", "av", "starlette", "torch", "uvicorn", "websockets"},
     "fastrtc_webrtc": {"httpx", "onnxruntime", "torch", "twilio", "uvicorn", "websockets"},
@@ -43,6 +44,7 @@ NOT_LOADED_BY = {
     "fastrtc": {
         "fastrtc_core",
         "fastrtc_stt",
+        "fastrtc_telephony",
         "fastrtc_tts",
         "fastrtc_vad",
         "fastrtc_webrtc",

@@ -66,6 +66,13 @@ BUDGETS = (
         600,
     ),
     Budget(
+        ("fastrtc-core", "fastrtc-vad", "fastrtc-telephony[server]"),
+        "fastrtc_core, fastrtc_vad, fastrtc_telephony, uvicorn",
+        16,
+        145,
+        640,
+    ),
+    Budget(
         ("fastrtc-core", "fastrtc-vad", "fastrtc-webrtc[server]"),
         "fastrtc_core, fastrtc_vad, fastrtc_webrtc, uvicorn",
         30,

@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
 from fastrtc_core import CloseReason, Limits, Stream
-from fastrtc_websocket import socket as module
+from fastrtc_core.asgi import Socket
 
 MESSAGE = "x" * (1 << 16)
 RESET = struct.pack("ii", 1, 0)  # linger for 0 s: closing sends a reset, see socket(7)
@@ -53,7 +54,8 @@ def talkative(echo: Any, messages: int) -> Any:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CLOSE_TIMEOUT", 0.1)
+    hurry = partial(Socket, close_timeout=0.1)
+    monkeypatch.setattr("fastrtc_websocket.connection.Socket", hurry)
 
 
 async def works(connected: Any, server: Any) -> None:

@@ -40,6 +40,7 @@ from fastrtc_core.errors import (
 )
 from fastrtc_core.events import (
     CloseReason,
+    DigitPressed,
     Event,
     HandlerFailed,
     Interrupted,
@@ -84,6 +85,7 @@ __all__ = [
     "ConcurrencyLimitError",
     "ConnectionRequest",
     "Context",
+    "DigitPressed",
     "EmitType",
     "Event",
     "FastRTCError",

@@ -47,6 +47,14 @@ class StopWordDetected:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """The user has pressed a key of the telephone."""
+
+    digit: str
+    """One of ``0123456789*#ABCD``."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseStarting:
     """The first sound of a reply goes out."""
 
@@ -89,6 +97,7 @@ Event = (
     StartedTalking
     | PauseDetected
     | StopWordDetected
+    | DigitPressed
     | ResponseStarting
     | Interrupted
     | ResponseFinished

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from fastrtc_core import (
     AdmissionError,
@@ -19,6 +19,7 @@ from fastrtc_core import (
     Stream,
     VideoFrame,
 )
+from fastrtc_core.asgi import Socket
 from fastrtc_websocket.events import (
     Audio,
     ClientEvent,
@@ -31,7 +32,6 @@ from fastrtc_websocket.events import (
     Stopped,
 )
 from fastrtc_websocket.protocol import ServerProtocol, close_code
-from fastrtc_websocket.socket import Socket
 
 logger = logging.getLogger("fastrtc_websocket")
 
@@ -106,7 +106,7 @@ class Connection:
         self._stream = stream
         self._websocket = websocket
         self._limits = stream.limits(TRANSPORT)
-        self._socket = Socket(websocket)
+        self._socket = Socket(websocket, WebSocketDisconnect)
         self._protocol = ServerProtocol(self._limits)
         self._now = asyncio.get_running_loop().time
 

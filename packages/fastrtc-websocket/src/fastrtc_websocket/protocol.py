@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastrtc_core import AdmissionError, AudioFrame, ConcurrencyLimitError, Limits, ProtocolError
+from fastrtc_core.allowance import Allowance
 from fastrtc_core.messages import JSON
 from fastrtc_websocket.encodings import CODECS
 from fastrtc_websocket.events import (
@@ -49,9 +50,6 @@ RATES: Final = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 LONGEST_ID: Final = 128
 """Characters of an id that a client chooses."""
-
-BURST: Final = 2.0
-"""Seconds over which the rate of messages is averaged, as `Limits.messages_per_second` says."""
 
 POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
 MESSAGE_TOO_BIG: Final = 1009  # RFC 6455 section 7.4.1
@@ -86,11 +84,7 @@ class ServerProtocol:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._longest = limits.message_bytes
-        self._per_second = limits.messages_per_second
-        self._most = max(1.0, BURST * limits.messages_per_second)
-        self._allowance = self._most
-        self._counted_at = 0.0
+        self._allowance = Allowance(limits)
         self._started = False
         self._use(StartOptions())
 
@@ -105,8 +99,7 @@ class ServerProtocol:
             ProtocolError: It is wrong, too long, or one too many.
 
         """
-        size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
-        self._admit(size, now)
+        self._allowance.admit_text(text, now)
         try:
             message: JSON = _JSON.decode(text)
         except (ValueError, RecursionError):
@@ -132,7 +125,7 @@ class ServerProtocol:
             ProtocolError: It is wrong, too long, or one too many.
 
         """
-        self._admit(len(data), now)
+        self._allowance.admit(len(data), now)
         if not self._started:
             raise ProtocolError("not_started", "a binary message came before the start message")
         if not self._options.binary:
@@ -173,24 +166,6 @@ class ServerProtocol:
     def send_error(self, error: ProtocolError) -> str:
         """Return the message that tells a client what was wrong with its own."""
         return json.dumps({"type": "error", "data": error.message, "code": error.code})
-
-    def _admit(self, size: int, now: float) -> None:
-        """Count a message; the allowance is a token bucket that fills at the rate allowed."""
-        earned = (now - self._counted_at) * self._per_second
-        self._counted_at = now
-        self._allowance = min(self._most, self._allowance + earned) - 1.0
-        if self._allowance < 0.0:
-            raise ProtocolError(
-                "too_many_messages",
-                f"more than {self._per_second:g} messages per second",
-                fatal=True,
-            )
-        if size > self._longest:
-            raise ProtocolError(
-                "message_too_big",
-                f"a message of {size} bytes, where {self._longest} are allowed",
-                fatal=True,
-            )
 
     def _use(self, options: StartOptions) -> None:
         self._options = options

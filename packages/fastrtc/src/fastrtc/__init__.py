@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _P
     from fastrtc_core import ConcurrencyLimitError as ConcurrencyLimitError
     from fastrtc_core import ConnectionRequest as ConnectionRequest
     from fastrtc_core import Context as Context
+    from fastrtc_core import DigitPressed as DigitPressed
     from fastrtc_core import EmitType as EmitType
     from fastrtc_core import Event as Event
     from fastrtc_core import FastRTCError as FastRTCError
@@ -85,6 +86,19 @@ if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _P
     from fastrtc_core.speech import Word as Word
     from fastrtc_core.speech import get_stt_model as get_stt_model
     from fastrtc_core.speech import get_tts_model as get_tts_model
+    from fastrtc_telephony import Asterisk as Asterisk
+    from fastrtc_telephony import Call as Call
+    from fastrtc_telephony import CallControlError as CallControlError
+    from fastrtc_telephony import CallInfo as CallInfo
+    from fastrtc_telephony import Exotel as Exotel
+    from fastrtc_telephony import Genesys as Genesys
+    from fastrtc_telephony import Plivo as Plivo
+    from fastrtc_telephony import TelephoneSettings as TelephoneSettings
+    from fastrtc_telephony import Telnyx as Telnyx
+    from fastrtc_telephony import Twilio as Twilio
+    from fastrtc_telephony import Vonage as Vonage
+    from fastrtc_telephony import call_of as call_of
+    from fastrtc_telephony import current_call as current_call
     from fastrtc_tts import CartesiaTTSOptions as CartesiaTTSOptions
     from fastrtc_tts import EspeakTTSOptions as EspeakTTSOptions
     from fastrtc_tts import KokoroTTSOptions as KokoroTTSOptions
@@ -135,6 +149,7 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
         "ConcurrencyLimitError",
         "ConnectionRequest",
         "Context",
+        "DigitPressed",
         "EmitType",
         "Event",
         "FastRTCError",
@@ -200,6 +215,21 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
         "Word",
         "get_stt_model",
         "get_tts_model",
+    ),
+    "fastrtc_telephony": (
+        "Asterisk",
+        "Call",
+        "CallControlError",
+        "CallInfo",
+        "Exotel",
+        "Genesys",
+        "Plivo",
+        "TelephoneSettings",
+        "Telnyx",
+        "Twilio",
+        "Vonage",
+        "call_of",
+        "current_call",
     ),
     "fastrtc_tts": (
         "CartesiaTTSOptions",

@@ -1,15 +1,30 @@
-"""A server's WebSocket as ASGI gives it, with Python's own errors and an end that is bounded."""
+"""A server's WebSocket as ASGI gives it, with Python's own errors and an end that is bounded.
+
+The core knows no web framework: what has `receive` and `send` of ASGI's WebSocket messages is one,
+Starlette's `WebSocket` for example.
+"""
 
 import asyncio
 import logging
-from typing import Final, Protocol, runtime_checkable
+from collections.abc import MutableMapping
+from typing import Any, Final, Protocol, runtime_checkable
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
-
-logger = logging.getLogger("fastrtc_websocket")
+logger = logging.getLogger("fastrtc_core")
 
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds for what is left to be sent when a connection ends; then it is cut."""
+
+
+class WebSocketLike(Protocol):
+    """What sends and receives the messages of ASGI's WebSocket connections."""
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """Wait for an event and return it."""
+        ...
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Send an event."""
+        ...
 
 
 @runtime_checkable
@@ -20,10 +35,24 @@ class _Transport(Protocol):
 
 
 class Socket:
-    """A WebSocket; every method raises ConnectionError when the peer is gone."""
+    """A WebSocket that was accepted; every method raises ConnectionError when the peer is gone.
 
-    def __init__(self, websocket: WebSocket) -> None:
+    Args:
+        websocket: The framework's.
+        gone: What its `send` raises when the peer is gone, beside OSError and RuntimeError.
+        close_timeout: Seconds for what is left to be sent at the end.
+
+    """
+
+    def __init__(
+        self,
+        websocket: WebSocketLike,
+        gone: type[Exception],
+        close_timeout: float = CLOSE_TIMEOUT,
+    ) -> None:
         self._websocket = websocket
+        self._gone = (gone, RuntimeError)  # the latter: closed on our side
+        self._close_timeout = close_timeout
 
     async def receive(self) -> str | bytes:
         """Wait for a message and return it."""
@@ -42,7 +71,7 @@ class Socket:
         await self._send({"type": "websocket.send", kind: data})
 
     async def close(self, code: int, text: str | None = None) -> None:
-        """End the connection within `CLOSE_TIMEOUT`, or a second one if the peer does not read.
+        """End the connection within the time for it, or twice that if the peer does not read.
 
         Args:
             code: RFC 6455 section 7.4.
@@ -50,7 +79,7 @@ class Socket:
 
         """
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
+            async with asyncio.timeout(self._close_timeout):
                 if text is not None:
                     await self.send(text)
                 await self._send({"type": "websocket.close", "code": code})
@@ -74,19 +103,19 @@ class Socket:
         """
         transport = self._transport()
         if transport is not None and transport.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, transport.abort)
+            asyncio.get_running_loop().call_later(self._close_timeout, transport.abort)
 
     def _transport(self) -> _Transport | None:
         """Find the asyncio transport behind a server's `receive`, as there is in uvicorn.
 
         ASGI can't cut a connection. Other servers are left to end it in their own time.
         """
-        server = getattr(self._websocket._receive, "__self__", None)
+        server = getattr(getattr(self._websocket, "_receive", None), "__self__", None)
         transport = getattr(server, "transport", None)
         return transport if isinstance(transport, _Transport) else None
 
     async def _send(self, message: dict[str, object]) -> None:
         try:
             await self._websocket.send(message)
-        except (WebSocketDisconnect, RuntimeError) as error:  # the latter: closed on our side
+        except self._gone as error:
             raise ConnectionResetError("the client has left") from error

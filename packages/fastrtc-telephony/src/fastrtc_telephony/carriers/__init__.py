@@ -1,0 +1,1 @@
+"""The carriers, one folder each: a pure ``protocol.py``, and beside it what else is known."""

@@ -1,0 +1,118 @@
+"""Plivo's audio streams, bidirectional.
+
+Written from Plivo's protocol reference::
+
+    Plivo sends                                                     event
+    {"event": "start", "start": {...}, "extra_headers": "a=b;..."}  CallStarted
+    {"event": "media", "media": {"track", "chunk", "payload"}}      Audio
+    {"event": "playedStream", "name": ...}                          MarkReached
+    {"event": "clearedAudio"}
+    {"event": "dtmf", "dtmf": {"digit": "5"}}                       KeyPressed
+    {"event": "stop"}                                               CallEnded
+"""
+
+import json
+from collections.abc import Sequence
+from typing import ClassVar
+
+from fastrtc_core import ProtocolError
+from fastrtc_telephony.events import CallEnded, CallEvent, CallInfo, CallStarted, MarkReached
+from fastrtc_telephony.lines import Line
+from fastrtc_telephony.media import (
+    MOST_PARAMETERS,
+    JSONProtocol,
+    Message,
+    Order,
+    Outgoing,
+    Readers,
+    base64,
+    find,
+    key,
+    number,
+    payload,
+    text,
+)
+
+
+class PlivoProtocol(JSONProtocol):
+    """One audio stream. It asks for mu-law: of Plivo's 16 bits the byte order is not told."""
+
+    carrier = "plivo"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stream_id = ""
+        self._order = Order()
+
+    def start(self, message: Message) -> Sequence[CallEvent]:
+        """Read the start of the stream."""
+        encoding = text(message, "start", "mediaFormat", "encoding")
+        rate = number(message, "start", "mediaFormat", "sampleRate")
+        if (encoding, rate) != ("audio/x-mulaw", 8000):
+            raise ProtocolError(
+                "bad_format",
+                f"the stream has {encoding!r} at {rate} Hz: ask for it by "
+                'contentType="audio/x-mulaw;rate=8000"',
+                fatal=True,
+            )
+        info = CallInfo(
+            self.carrier,
+            call_id=text(message, "start", "callId"),
+            stream_id=text(message, "start", "streamId"),
+            parameters=_headers(text(message, "extra_headers", default="")),
+        )
+        self.not_twice()
+        self._stream_id, self.line = info.stream_id, Line()
+        return [CallStarted(info, self.line)]
+
+    def media(self, message: Message) -> Sequence[CallEvent]:
+        """Read sound."""
+        if find(message, "media", "track") not in (None, "inbound"):
+            return ()
+        data = payload(message, "media", "payload")
+        self._order.check(number(message, "media", "chunk"))
+        return [self.audio(data)]
+
+    def played(self, message: Message) -> Sequence[CallEvent]:
+        """Read that a checkpoint was reached."""
+        return [MarkReached(text(message, "name"))]
+
+    def dtmf(self, message: Message) -> Sequence[CallEvent]:
+        """Read that a key was pressed."""
+        return [key(message, "dtmf", "digit")]
+
+    def stop(self, message: Message) -> Sequence[CallEvent]:
+        """Read that the call is over."""
+        return [CallEnded("the caller has hung up")]
+
+    def send_audio(self, data: bytes) -> Outgoing:
+        """Return a playAudio message."""
+        media = {"contentType": "audio/x-mulaw", "sampleRate": 8000, "payload": base64(data)}
+        return [json.dumps({"event": "playAudio", "media": media})]
+
+    def send_clear(self) -> Outgoing:
+        """Return a clearAudio message."""
+        return [json.dumps({"event": "clearAudio", "streamId": self._stream_id})]
+
+    def send_mark(self, name: str) -> Outgoing:
+        """Return a checkpoint message."""
+        return [json.dumps({"event": "checkpoint", "streamId": self._stream_id, "name": name})]
+
+    def send_keys(self, keys: str) -> Outgoing:
+        """Return a sendDTMF message."""
+        return [json.dumps({"event": "sendDTMF", "dtmf": keys})]
+
+    readers: ClassVar[Readers] = {
+        "start": start,
+        "media": media,
+        "playedStream": played,
+        "clearedAudio": JSONProtocol.nothing,
+        "dtmf": dtmf,
+        "stop": stop,
+    }
+
+
+def _headers(given: str) -> dict[str, str]:
+    """Read ``a=1;b=2``, as Plivo passes on what its XML had as extraHeaders."""
+    pairs = (part.partition("=") for part in given.split(";")[:MOST_PARAMETERS])
+    return {name.strip(): value for name, found, value in pairs if found and name.strip()}
