@@ -38,7 +38,7 @@ class MediaProtocol(ABC):
     carrier: ClassVar[str]
     """Name of the carrier."""
 
-    chunk: ClassVar[float | None] = None
+    chunk: float | None = None
     """Seconds that each message's sound must have; None for any length."""
 
     clears: ClassVar[bool] = True

@@ -56,8 +56,7 @@ def check_keys(keys: str) -> str:
         ValueError: There is another character among them.
 
     """
-    called = "".join("w" if key in "wW" else key.upper() for key in keys)
-    for key in called:
-        if key not in KEYS + "w":
+    for key in keys:
+        if key.upper() not in KEYS + "W":
             raise ValueError(f"a telephone has the keys {KEYS} (and w waits), but no {key!r}")
-    return called
+    return keys.upper().replace("W", "w")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -50,14 +51,15 @@ class TelephoneTransport:
 
     Args:
         stream: What is served.
+        settings: How; by default ``transport_settings["telephone"]`` of the stream.
 
     Raises:
         TypeError: ``transport_settings["telephone"]`` is something else.
 
     """
 
-    def __init__(self, stream: Stream) -> None:
-        settings = stream.transport_settings.get(TELEPHONE)
+    def __init__(self, stream: Stream, settings: TelephoneSettings | None = None) -> None:
+        settings = settings or stream.transport_settings.get(TELEPHONE)  # type: ignore[assignment]
         self._explicit = settings is not None
         if settings is None:
             settings = TelephoneSettings()
@@ -240,10 +242,38 @@ class TelephoneTransport:
     def fastphone(
         self, token: str | None = None, host: str = "127.0.0.1", port: int = 8000, **options: Any
     ) -> None:
-        """Serve the stream on a temporary telephone number; see `fastrtc_telephony.fastphone`."""
-        from fastrtc_telephony.fastphone import serve
+        """Serve the stream on a temporary telephone number, until Ctrl-C.
 
-        asyncio.run(serve(self._stream, token, host, port, options))
+        Args:
+            token: Of Hugging Face; None for ``HF_TOKEN`` or the one that is stored on this machine.
+            host: Where to listen.
+            port: Where to listen; 0 for any that is free.
+            options: ``tunnel``, a URL that leads here or a command that opens one (see
+                `fastrtc_telephony.tunnels`); the others are uvicorn's.
+
+        Raises:
+            FastPhoneError: There is no token, no tunnel, or no service.
+            httpx.HTTPStatusError: The service refuses.
+            RuntimeError: Called where an event loop runs: it blocks.
+
+        """
+        try:
+            from fastrtc_telephony.fastphone import serve
+        except ModuleNotFoundError as error:
+            if error.name not in ("httpx", "uvicorn"):
+                raise
+            raise MissingPackageError("Stream.fastphone", "fastrtc-telephony[fastphone]") from None
+        _check_no_loop()
+        with suppress(KeyboardInterrupt):  # raised again by uvicorn when all is done
+            asyncio.run(serve(self._stream, token, host, port, options))
+
+
+def _check_no_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("fastphone() blocks: call it from a script, not where an event loop runs")
 
 
 def connection_request(connection: HTTPConnection) -> ConnectionRequest:

@@ -29,8 +29,6 @@ class CallWire:
 
     """
 
-    channels: Final = 1
-
     def __init__(self, protocol: MediaProtocol, send: Send, lead: float) -> None:
         self._protocol = protocol
         self._send = send
@@ -41,6 +39,7 @@ class CallWire:
         chunk = protocol.chunk
         self._chunks = None if chunk is None else Chunks(self._line.size(chunk))
         self._chunk = chunk or 0.0
+        self.channels: Final = 1
         self.rate: Final = self._line.rate
         # What waits for a chunk to become whole is ahead too.
         self.lead: Final = (lead if protocol.clears else LEAD_KEPT) + self._chunk

@@ -12,11 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fastrtc import __version__
-from fastrtc.commands import doctor, models, new_plugin, plugins
+from fastrtc.commands import call, doctor, models, new_plugin, plugins
+from fastrtc.recordings import check_output, read_recording, write_recording
 from fastrtc.terminal import (
     FAILED,
     INTERRUPTED,
@@ -27,7 +25,6 @@ from fastrtc.terminal import (
     write,
 )
 from fastrtc_core import FastRTCError, MissingPackageError, Stream
-from fastrtc_core.audio import read_wav, write_wav
 
 if TYPE_CHECKING:
     from fastrtc.talk import Talk
@@ -99,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     talk.add_argument("--tail", type=seconds, help="seconds to listen after the recording")
     talk.add_argument("--json", action="store_true", help="print one JSON object, at the end")
 
-    for command in (doctor, models, new_plugin, plugins):
+    for command in (call, doctor, models, new_plugin, plugins):
         command.add(commands)
     return parser
 
@@ -177,35 +174,6 @@ def _talk(options: argparse.Namespace) -> int:
     return 0 if talk.heard_seconds else FAILED
 
 
-def read_recording(path: Path) -> tuple[int, NDArray[np.int16]]:
-    """Read what is to be said.
-
-    Raises:
-        CommandError: It is no WAV file that can be read, or there is nothing in it.
-
-    """
-    try:
-        rate, samples = read_wav(path)
-    except OSError as error:
-        raise CommandError(f"{path} can't be read: {error.strerror}") from None
-    except ValueError as error:
-        raise CommandError(str(error)) from None
-    if not samples.size:
-        raise CommandError(f"{path} is empty")
-    return rate, samples
-
-
-def check_output(path: Path | None) -> None:
-    """Check that a file can be written, before work is done for it.
-
-    Raises:
-        CommandError: Its folder is not there.
-
-    """
-    if path is not None and not path.parent.is_dir():
-        raise CommandError(f"there is no folder {path.parent} to write {path.name} to")
-
-
 def save(talk: "Talk", path: Path | None) -> None:
     """Write what was heard.
 
@@ -213,12 +181,8 @@ def save(talk: "Talk", path: Path | None) -> None:
         CommandError: The file can't be written.
 
     """
-    if path is None:
-        return
-    try:
-        write_wav(path, (talk.rate, talk.heard))
-    except OSError as error:
-        raise CommandError(f"{path} can't be written: {error.strerror}") from None
+    if path is not None:
+        write_recording(path, (talk.rate, talk.heard))
 
 
 def sum_up(talk: "Talk", path: Path | None) -> None:

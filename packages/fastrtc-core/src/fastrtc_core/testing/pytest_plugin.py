@@ -47,19 +47,24 @@ class Conforms:
         return self._checked(asyncio.run, check_tts_model(make_model))
 
     def transport(
-        self, serve: Serve, *, name: str = "transport", virtual_time: bool = False
+        self,
+        serve: Serve,
+        *,
+        name: str = "transport",
+        messages: bool = True,
+        virtual_time: bool = False,
     ) -> Report:
         """Check a transport, see `check_transport`.
 
         Args:
             serve: The adapter.
             name: How the report calls it.
+            messages: Whether clients are sent control messages.
             virtual_time: Whether to do it in virtual time, for one without sockets.
 
         """
-        return self._checked(
-            run if virtual_time else asyncio.run, check_transport(serve, name=name)
-        )
+        checking = check_transport(serve, name=name, messages=messages)
+        return self._checked(run if virtual_time else asyncio.run, checking)
 
     def imports(
         self, module: str, *, seconds: float = 0.5, forbidden: Sequence[str] = ()

@@ -90,7 +90,13 @@ def report_of(serve: Serve) -> Report:
 def test_the_memory_transport_keeps_all_rules() -> None:
     report = report_of(Server().serve)
     report.raise_for_failures()
-    assert str(report).startswith("memory: 10 of 10 rules kept\nok   sound: ")
+    assert str(report).startswith("memory: 11 of 11 rules kept\nok   sound: ")
+
+
+def test_a_transport_without_messages_need_not_tell() -> None:
+    report = run(check_transport(Deaf().serve, messages=False))
+    assert {result.name for result in report.results if result.failure} == {"clear"}
+    assert len(report.results) == 8
 
 
 class Loud(Server):
@@ -174,7 +180,7 @@ class LeavesTasks(Server):
     [
         (Loud(), {"sound"}),
         (Noisy(), {"sound"}),
-        (Deaf(), {"time", "errors", "clear"}),
+        (Deaf(), {"goodbye", "errors", "clear"}),
         (NeverClears(), {"clear"}),
         (MintsNoIds(), {"ids"}),
         (NeverNotices(), {"concurrency", "shutdown", "leaks"}),

@@ -90,10 +90,19 @@ class Ear:
 
     def recording(self, until: float) -> NDArray[np.int16]:
         """Return what was heard, ``(n,)``, from the call's beginning until then."""
-        heard = np.zeros(max(0, round(until * self.rate)), np.int16)
-        for piece in self._pieces:
-            place = heard[round(piece.start * self.rate) :][: piece.samples.size]
-            place[:] = piece.samples[: place.size]
+        return self.window(0.0, until)
+
+    def window(self, begin: float, end: float) -> NDArray[np.int16]:
+        """Return what was heard between two times, ``(n,)``, with the silence in it."""
+        first = round(begin * self.rate)
+        heard = np.zeros(max(0, round(end * self.rate) - first), np.int16)
+        for piece in reversed(self._pieces):
+            if self._end(piece) <= begin:
+                break
+            place = round(piece.start * self.rate) - first
+            samples = piece.samples[max(0, -place) :]
+            room = heard[max(0, place) :][: samples.size]
+            room[:] = samples[: room.size]
         return heard
 
     def _end(self, piece: _Piece) -> float:

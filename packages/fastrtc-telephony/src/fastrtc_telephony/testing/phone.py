@@ -40,6 +40,12 @@ PATIENCE: Final = 10.0
 CLOSING: Final = 5.0
 """Seconds for a server to end a stream when the caller has hung up."""
 
+MOST_WAITING: Final = 50
+"""Pieces of a microphone's sound that wait to be said."""
+
+ARRIVALS: Final = 1000
+"""Of the server's messages that are kept for `Phone.next_heard`."""
+
 MARK_GRAIN: Final = 0.005
 """Seconds by which a mark may be told late."""
 
@@ -72,6 +78,7 @@ class Phone:
         self._all_said.set()
         self._notes: list[Note] = []
         self._marks = asyncio.Event()
+        self._arrivals: asyncio.Queue[NDArray[np.int16] | str | None] = asyncio.Queue(ARRIVALS)
         self.over: Final = asyncio.Event()
         """Set when the server has ended the call."""
         self.ended = ""
@@ -100,6 +107,14 @@ class Phone:
         await self._all_said.wait()
         self.note("has spoken")
 
+    def feed(self, samples: NDArray[np.int16]) -> None:
+        """Say something as it comes, ``(n,)`` at `rate`: a microphone's sound.
+
+        When there is more than can be said, the oldest is lost.
+        """
+        del self._to_say[:-MOST_WAITING]
+        self._to_say.append(samples)
+
     async def press(self, key: str) -> None:
         """Press a key."""
         self.note(f"presses {key}")
@@ -110,6 +125,19 @@ class Phone:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.over.wait()
+
+    async def next_heard(self) -> NDArray[np.int16] | str | None:
+        """Wait for the server's next: sound ``(n,)``, ``"clear"``, or None for the end.
+
+        What comes is kept for whoever asks, the newest of it.
+        """
+        return await self._arrivals.get()
+
+    def vanish(self) -> None:
+        """Break the line without a word."""
+        self.note("breaks the line")
+        self.ended = self.ended or "the line has broken"
+        self._socket.transport.abort()
 
     async def send(self, message: str | bytes) -> None:
         """Send a message that no carrier would."""
@@ -183,7 +211,7 @@ class Phone:
 
     async def hang_up(self) -> None:
         """End the call as its caller."""
-        if not self.over.is_set():
+        if not self.over.is_set() and not self.ended:
             self.note("hangs up")
             await self._send(*self._dialect.stop())
             self.ended = self.ended or "the caller has hung up"
@@ -194,10 +222,13 @@ class Phone:
             case Sound(data):
                 if now > self.ear.ends:
                     self.note("the server begins to speak")
-                self.ear.play(self._dialect.line.codec.decode(data), now)
+                samples = self._dialect.line.codec.decode(data)
+                self.ear.play(samples, now)
+                self._arrive(samples)
             case Clear():
                 self.note(f"cleared, {max(0.0, self.ear.ends - now):.2f} s were not played")
                 dropped = self.ear.clear(now)
+                self._arrive("clear")
                 if self._dialect.marks_when_cleared:
                     for name in dropped:
                         await self._send(*self._dialect.mark(name))
@@ -216,6 +247,12 @@ class Phone:
         self.ended = self.ended or how
         self.over.set()
         self._all_said.set()
+        self._arrive(None)
+
+    def _arrive(self, item: NDArray[np.int16] | str | None) -> None:
+        if self._arrivals.full():
+            self._arrivals.get_nowait()
+        self._arrivals.put_nowait(item)
 
     async def _send(self, *messages: str | bytes) -> None:
         with suppress(ConnectionClosed):
@@ -276,17 +313,21 @@ async def dial(
         with suppress(ConnectionClosed):
             for message in dialect.opening(caller, connection.parameters):
                 await socket.send(message)
+        failure: Exception | None = None
         async with asyncio.TaskGroup() as tasks:
             hearing = tasks.create_task(phone.hear())
             running = [tasks.create_task(phone.speak()), tasks.create_task(phone.tell_marks())]
             try:
                 yield phone
-            finally:
-                await phone.hang_up()
-                for task in running:
-                    task.cancel()
-                await socket.close()
-                await hearing
+            except Exception as error:  # noqa: BLE001 - raised below, not wrapped in a group
+                failure = error
+            await phone.hang_up()
+            for task in running:
+                task.cancel()
+            await socket.close()
+            await asyncio.wait([hearing])
+        if failure is not None:
+            raise failure
 
 
 async def _ask(dialect: Dialect, url: str, caller: Caller) -> Connect:

@@ -10,7 +10,8 @@ Written from Exotel's guide: Twilio's messages, with other names and 16 bits lit
     {"event": "dtmf", "dtmf": {"digit": "5"}}                  KeyPressed
     {"event": "stop", ...}                                     CallEnded
 
-A message of ours has a multiple of 320 bytes, and 100 ms at least: shorter ones crackle.
+A message of ours has a multiple of 320 bytes, and 3,200 at least (200 ms at 8 kHz): shorter ones
+crackle.
 """
 
 import json
@@ -35,6 +36,9 @@ from fastrtc_telephony.media import (
     text,
 )
 
+CHUNK: Final = 3200
+"""Bytes of sound in a message."""
+
 RATES: Final = (8000, 16000, 24000)
 ENCODINGS: Final[dict[str, Encoding]] = {
     "": "l16",  # it need not be told
@@ -50,7 +54,6 @@ class ExotelProtocol(JSONProtocol):
     """One media stream."""
 
     carrier = "exotel"
-    chunk = 0.1
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,6 +77,7 @@ class ExotelProtocol(JSONProtocol):
         )
         self.not_twice()
         self._stream_id, self.line = info.stream_id, Line(ENCODINGS[encoding], rate)
+        self.chunk = self.line.seconds(CHUNK)
         return [CallStarted(info, self.line)]
 
     def media(self, message: Message) -> Sequence[CallEvent]:

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from fastrtc_telephony.testing.dialects.base import (
     Caller,
@@ -22,6 +23,7 @@ class AsteriskDialect(Dialect):
     """Asterisk's chan_websocket; ``secret``, and ``format``: ``text`` (or ``json``)."""
 
     name = "asterisk"
+    environment: ClassVar = {"secret": "ASTERISK_SECRET"}
     path = "/telephone/asterisk/handler"
     asks = False
 

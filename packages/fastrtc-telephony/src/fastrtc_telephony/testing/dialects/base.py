@@ -102,13 +102,16 @@ class Dialect(ABC):
     """One carrier's side of a call.
 
     Args:
-        given: Its secrets: ``auth_token`` and the like, see each.
+        given: Its secrets, see `environment`.
 
     """
 
     name: ClassVar[str]
     path: ClassVar[str] = "/telephone/incoming"
     """Of the webhook, or of the stream where there is none."""
+
+    environment: ClassVar[Mapping[str, str]]
+    """Its secrets, and what they are called in the environment of a server."""
 
     asks: ClassVar[bool] = True
     """Whether it asks by a webhook what to do."""
@@ -138,6 +141,15 @@ class Dialect(ABC):
     def subprotocols(self) -> list[str]:
         """WebSocket subprotocols to ask for."""
         return []
+
+    @classmethod
+    def secrets(cls, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the secrets that an environment has."""
+        return {
+            name: environment[variable]
+            for name, variable in cls.environment.items()
+            if variable in environment
+        }
 
     @abstractmethod
     def opening(self, caller: Caller, parameters: Mapping[str, str]) -> Messages:

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from fastrtc_telephony.lines import Line
@@ -27,6 +28,7 @@ class ExotelDialect(Dialect):
     """Exotel; ``secret``."""
 
     name = "exotel"
+    environment: ClassVar = {"secret": "EXOTEL_SECRET"}
     path = "/telephone/exotel/incoming"
     line = Line("l16", 8000)
 

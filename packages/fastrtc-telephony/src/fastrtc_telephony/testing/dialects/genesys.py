@@ -7,7 +7,7 @@ import json
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from fastrtc_telephony.carrier import time_of_day
@@ -28,6 +28,7 @@ class GenesysDialect(Dialect):
     """Genesys AudioHook; ``api_key`` and ``client_secret`` (base64)."""
 
     name = "genesys"
+    environment: ClassVar = {"api_key": "GENESYS_API_KEY", "client_secret": "GENESYS_CLIENT_SECRET"}
     path = "/telephone/genesys/handler"
     asks = False
 

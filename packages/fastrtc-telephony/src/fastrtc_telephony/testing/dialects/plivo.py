@@ -4,6 +4,7 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from fastrtc_telephony.carriers.plivo.plivo import signature as plivo_signature
@@ -31,6 +32,7 @@ class PlivoDialect(Dialect):
     """Plivo; ``auth_token``."""
 
     name = "plivo"
+    environment: ClassVar = {"auth_token": "PLIVO_AUTH_TOKEN"}
     path = "/telephone/plivo/incoming"
 
     def webhook(self, url: str, caller: Caller) -> Webhook:

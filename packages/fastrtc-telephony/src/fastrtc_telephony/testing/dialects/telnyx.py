@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from fastrtc_telephony.carrier import time_of_day
@@ -30,6 +31,7 @@ class TelnyxDialect(Dialect):
     """Telnyx; ``private_key``, an Ed25519 seed in base64."""
 
     name = "telnyx"
+    environment: ClassVar = {"private_key": "TELNYX_PRIVATE_KEY"}
     path = "/telephone/telnyx/incoming"
     marks_when_cleared = True
 

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
 from fastrtc_telephony.carriers.twilio import signature as twilio_signature
@@ -30,6 +30,7 @@ class TwilioDialect(Dialect):
     """Twilio; ``auth_token``."""
 
     name = "twilio"
+    environment: ClassVar = {"auth_token": "TWILIO_AUTH_TOKEN"}
     marks_when_cleared = True
 
     def __init__(self, given: Mapping[str, str] | None = None) -> None:

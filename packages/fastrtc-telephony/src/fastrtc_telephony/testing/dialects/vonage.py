@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from fastrtc_telephony.carrier import time_of_day
 from fastrtc_telephony.lines import Line
@@ -28,6 +29,7 @@ class VonageDialect(Dialect):
     """Vonage; ``signature_secret``."""
 
     name = "vonage"
+    environment: ClassVar = {"signature_secret": "VONAGE_SIGNATURE_SECRET"}
     path = "/telephone/vonage/incoming"
     line = Line("l16", 16000)
 
