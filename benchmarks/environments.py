@@ -31,6 +31,11 @@ SPEECH: Final = (
 )
 """Every engine that runs without weights, or on stand-ins for them."""
 
+TELEPHONY: Final = ("fastrtc-core", "fastrtc-vad", "fastrtc-telephony[server]")
+
+FASTRTC_TELEPHONY: Final = (*FASTRTC, "twilio")
+"""It imports twilio to answer a call, and does not say so."""
+
 FASTRTC_SPEECH: Final = ("fastrtc[tts,vad]==0.0.34", "gradio<6")
 
 AIORTC: Final = ("aiortc==1.16.0", "numpy", "starlette", "uvicorn")
@@ -128,6 +133,18 @@ def ours_speech() -> Path:
 def fastrtc_speech() -> Path:
     """The Python that runs FastRTC's speech models."""
     return kept("fastrtc-speech-0.0.34", FASTRTC_SPEECH)
+
+
+@cache
+def ours_telephony() -> Path:
+    """The Python that runs our telephone server."""
+    return fresh("ours-telephony", TELEPHONY)
+
+
+@cache
+def fastrtc_telephony() -> Path:
+    """The Python that runs FastRTC's telephone server."""
+    return kept("fastrtc-telephony-0.0.34", FASTRTC_TELEPHONY)
 
 
 @cache

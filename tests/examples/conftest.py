@@ -40,8 +40,9 @@ def running() -> Callable[..., AbstractContextManager[str]]:
 
     @contextmanager
     def serve(name: str, *options: str) -> Iterator[str]:
+        path = EXAMPLES / name
         command = [
-            *(sys.executable, "-m", "uvicorn", f"{name}:app", "--app-dir", str(EXAMPLES)),
+            *(sys.executable, "-m", "uvicorn", f"{path.name}:app", "--app-dir", str(path.parent)),
             *("--host", "127.0.0.1", "--port", "0", "--no-use-colors", *options),
         ]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

@@ -30,7 +30,8 @@ def test_every_example_is_listed_and_tested() -> None:
     tested = {"echo", "greeting", "radio", "stream_handler", "async_stream_handler"}
     with_pictures = {"mirror", "sunrise", "audio_video"}  # see test_pictures.py
     hosted = {"deepgram_speech", "elevenlabs_speech", "openai_speech"}  # see test_hosted_speech.py
-    assert names == tested | with_pictures | hosted | {"custom_routes", "lean_server"}
+    telephone = {"telephone_menu", "telephone_outbound"}  # see test_telephone.py
+    assert names == tested | with_pictures | hosted | telephone | {"custom_routes", "lean_server"}
     assert all(f"`{name}.py`" in listed for name in names)
 
 

@@ -380,7 +380,7 @@ async def _receive_loop(session: "Session", receive: Call, name: str) -> None:
 
 async def _emit_loop(session: "Session", emit: Call, name: str) -> None:
     pause = FRAME
-    while True:
+    while not session.closed:  # cancelled soon, but nothing more is to be heard of it
         asked = session.loop.time()
         output = NOTHING
         with session.guarded(name):
@@ -397,7 +397,7 @@ async def _emit_loop(session: "Session", emit: Call, name: str) -> None:
 async def _video_emit_loop(session: "Session", emit: Call, name: str) -> None:
     pace = Pace(session.handler.fps * LEEWAY)
     pause = FRAME
-    while True:
+    while not session.closed:
         asked = session.loop.time()
         output = NOTHING
         with session.guarded(name):

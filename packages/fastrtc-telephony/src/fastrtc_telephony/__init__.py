@@ -8,6 +8,7 @@ transfer calls or want to know who calls.
 from fastrtc_telephony.calls import Call, call_of, current_call
 from fastrtc_telephony.carrier import Answer, Carrier, CarrierRequest, Manners
 from fastrtc_telephony.carriers.asterisk import Asterisk
+from fastrtc_telephony.carriers.audiosocket import AudioSocket, AudioSocketServer
 from fastrtc_telephony.carriers.exotel import Exotel
 from fastrtc_telephony.carriers.genesys import Genesys
 from fastrtc_telephony.carriers.plivo import Plivo
@@ -32,6 +33,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Answer",
     "Asterisk",
+    "AudioSocket",
+    "AudioSocketServer",
     "Call",
     "CallControlError",
     "CallInfo",

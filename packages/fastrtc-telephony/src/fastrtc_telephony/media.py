@@ -44,6 +44,9 @@ class MediaProtocol(ABC):
     clears: ClassVar[bool] = True
     """Whether the carrier can be made to drop what it has not played."""
 
+    lead: ClassVar[float | None] = None
+    """Seconds of sound in advance; None for what the settings say, less if it can't clear."""
+
     closes: ClassVar[bool] = False
     """Whether the carrier wants to end the stream itself when it was asked to."""
 

@@ -41,8 +41,11 @@ class CallWire:
         self._chunk = chunk or 0.0
         self.channels: Final = 1
         self.rate: Final = self._line.rate
-        # What waits for a chunk to become whole is ahead too.
-        self.lead: Final = (lead if protocol.clears else LEAD_KEPT) + self._chunk
+        if protocol.lead is not None:
+            lead = protocol.lead
+        elif not protocol.clears:
+            lead = LEAD_KEPT
+        self.lead: Final = lead + self._chunk  # what waits for a chunk to become whole is ahead too
         self.frame: Final = chunk or FRAME
 
     def serve(self, session: Session) -> None:

@@ -69,7 +69,8 @@ class Phone:
         self._socket = socket
         self._answered_after = answered_after
         self._loop = asyncio.get_running_loop()
-        self._begun = self._loop.time()
+        self.begun: Final = self._loop.time()
+        """When the stream began, on the event loop's clock."""
         self.rate: Final = dialect.line.rate
         self.ear: Final = Ear(self.rate)
         self._to_say: list[NDArray[np.int16]] = []
@@ -86,7 +87,7 @@ class Phone:
     @property
     def now(self) -> float:
         """Seconds since the stream began."""
-        return self._loop.time() - self._begun
+        return self._loop.time() - self.begun
 
     async def say(self, rate: int, samples: NDArray[np.int16]) -> None:
         """Say something after what is being said, and wait until it was.
@@ -142,6 +143,10 @@ class Phone:
     async def send(self, message: str | bytes) -> None:
         """Send a message that no carrier would."""
         await self._send(message)
+
+    def said_seconds(self) -> float:
+        """Return how much was said into the call, silence included."""
+        return len(self._said) * FRAME
 
     def note(self, what: str) -> None:
         """Note that something happens."""

@@ -10,7 +10,11 @@ and JSON (``control_message_format`` in its ``chan_websocket.conf``)::
     DTMF_END digit:4 ...                                          KeyPressed
     MEDIA_XOFF, MEDIA_XON, STATUS ...
 
-The caller's end is the connection's.
+The caller's end is the connection's. Who calls is told only in JSON, and if the dial plan says it::
+
+    same => n,Set(_FASTRTC_FROM=${CALLERID(num)})
+    same => n,Set(_FASTRTC_TO=${EXTEN})
+    same => n,Dial(WebSocket/fastrtc/c(ulaw)f(json))
 """
 
 import json
@@ -20,7 +24,20 @@ from typing import Final
 from fastrtc_core import ProtocolError
 from fastrtc_telephony.events import CallEvent, CallInfo, CallStarted, KeyPressed, MarkReached
 from fastrtc_telephony.lines import Line
-from fastrtc_telephony.media import MediaProtocol, Message, Outgoing, key, parameters, parse, text
+from fastrtc_telephony.media import (
+    MOST_PARAMETERS,
+    MediaProtocol,
+    Message,
+    Outgoing,
+    key,
+    parameters,
+    parse,
+    text,
+)
+
+FROM: Final = "FASTRTC_FROM"
+TO: Final = "FASTRTC_TO"
+"""Channel variables, which the dial plan sets."""
 
 LINES: Final = {
     "ulaw": Line("mulaw", 8000),
@@ -73,12 +90,14 @@ class AsteriskProtocol(MediaProtocol):
                 f"{name!r} is none of {', '.join(LINES)}: say so in Dial(WebSocket/.../c(ulaw))",
                 fatal=True,
             )
+        variables = parameters(message, "channel_variables")
         info = CallInfo(
             self.carrier,
             call_id=text(message, "channel_id"),
             stream_id=text(message, "connection_id", default=""),
-            parameters={"channel": text(message, "channel", default="")}
-            | parameters(message, "channel_variables"),
+            caller=variables.pop(FROM, ""),
+            called=variables.pop(TO, ""),
+            parameters={"channel": text(message, "channel", default=""), **variables},
         )
         self.not_twice()
         self.line, self._in_json = LINES[name], in_json
@@ -110,13 +129,18 @@ class AsteriskProtocol(MediaProtocol):
 
 
 def _read(line: str) -> Message:
-    """Return a plain-text message as if it had been JSON."""
-    event, *words = line.split()[:64] or [""]
-    message: Message = {"event": event}
-    for word in words:
+    """Return a plain-text message as if it had been JSON.
+
+    After the event come ``name:value`` pairs, of which an error's text may hold spaces; but of a
+    mark its name, which is the rest of the line.
+    """
+    event, _, rest = line.strip().partition(" ")
+    if event == "MEDIA_MARK_PROCESSED":
+        return {"event": event, "correlation_id": rest}
+    pairs, _, error = rest.partition("error_text:")
+    message: Message = {"event": event, "error_text": error}
+    for word in pairs.split()[:MOST_PARAMETERS]:
         name, colon, value = word.partition(":")
         if colon:
             message[name] = value
-        else:
-            message["correlation_id"] = word
     return message

@@ -33,6 +33,9 @@ OTHER_SOUND: Final = range(0x11, 0x19)
 
 LINE: Final = Line("l16", 8000)
 
+CHUNK: Final = 0.02
+"""Seconds of sound in a frame, as Asterisk sends it."""
+
 
 class Kind(IntEnum):
     """Types of frames."""
@@ -54,7 +57,10 @@ class AudioSocketProtocol(MediaProtocol):
     """
 
     carrier = "audiosocket"
-    chunk = 0.02  # what Asterisk sends, and what its own channels play at a time
+    chunk = CHUNK
+    lead = 0.04
+    """Asterisk sends on at once what it gets; more in advance would come in bursts."""
+
     clears = False
 
     def __init__(self) -> None:
@@ -130,7 +136,7 @@ class AudioSocketProtocol(MediaProtocol):
 
     def send_audio(self, data: bytes) -> Outgoing:
         """Return a frame for every 20 ms."""
-        size = LINE.size(self.chunk)
+        size = LINE.size(CHUNK)
         pieces = (data[start : start + size] for start in range(0, len(data), size))
         return [_frame(Kind.SOUND, piece) for piece in pieces]
 
