@@ -1,9 +1,10 @@
 """One caller at a time: interruptions, positions, greetings, hang-ups, and the sound of a tone."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import corpus
 from benchmarks.findings import Detail, Findings, percentile
@@ -107,9 +108,7 @@ async def sound(subject: Contestant, settings: Settings) -> Findings:
     )
 
 
-def _middle(
-    samples: np.ndarray[tuple[int], np.dtype[np.float32]], rate: int
-) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def _middle(samples: NDArray[Any], rate: int) -> NDArray[Any]:
     """Two seconds from the midst of what is not silent."""
     loud = np.flatnonzero(np.abs(samples) > np.abs(samples).max() / 2)
     middle = (loud[0] + loud[-1]) // 2

@@ -167,7 +167,7 @@ async def test_without_a_sound_device_it_says_so(calling: Any, monkeypatch: Any)
     stream = Stream(quiet, modality="audio", transport_settings=SETTINGS)
     code, _, told = await calling(stream, "--microphone", *GIVEN)
     assert code == 2
-    assert "pip install sounddevice" in told
+    assert "fastrtc[microphone]" in told
 
 
 # Handlers on the telephone, as the documentation has them

@@ -1,7 +1,6 @@
 """What is known of a carrier: how its requests are checked and answered, and its media protocol."""
 
 import base64
-import binascii
 import hmac
 import time
 from abc import ABC, abstractmethod
@@ -184,7 +183,7 @@ def password(request: CarrierRequest) -> str | None:
         return None
     try:
         decoded = base64.b64decode(rest, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no ASCII, or no UTF-8
         raise SignatureError("the Authorization field is no basic authentication") from None
     return decoded.partition(":")[2]
 

@@ -130,7 +130,7 @@ class JSONProtocol(MediaProtocol):
         if not self.started and kind not in self.before_start:
             raise ProtocolError("not_started", f"{shortened(kind)} came before the stream started")
         read = self.readers.get(kind)
-        return () if read is None else read(self, message)
+        return self.nothing(message) if read is None else read(self, message)
 
     def receive_bytes(self, data: bytes) -> Sequence[CallEvent]:
         """Take a binary message; by default there are none."""
@@ -249,8 +249,18 @@ class Order:
     def __init__(self) -> None:
         self._latest = -1
 
-    def check(self, latest: int) -> None:
+    def take(self, latest: int) -> None:
         """Take the next number.
+
+        Raises:
+            ProtocolError: It is not greater than the one before.
+
+        """
+        self.check(latest)
+        self._latest = latest
+
+    def check(self, latest: int) -> None:
+        """Check a number that is not taken yet.
 
         Raises:
             ProtocolError: It is not greater than the one before.
@@ -259,7 +269,6 @@ class Order:
         if latest <= self._latest:
             message = f"number {latest} came after {self._latest}: its sound is left out"
             raise ProtocolError("out_of_order", message)
-        self._latest = latest
 
 
 def _bad(path: Sequence[str], expected: str, found: JSON) -> ProtocolError:

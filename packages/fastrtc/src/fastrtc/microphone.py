@@ -46,7 +46,8 @@ def _device(rate: int, exchange: Any) -> Any:
         import sounddevice
     except ImportError:
         raise CommandError(
-            "a microphone needs sounddevice, which is not installed: pip install sounddevice"
+            "a microphone needs sounddevice, which is not installed: "
+            'pip install "fastrtc[microphone]"'
         ) from None
     except OSError as error:  # its library
         raise CommandError(f"the sound device can't be used: {error}") from None

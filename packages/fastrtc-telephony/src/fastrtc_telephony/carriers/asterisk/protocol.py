@@ -73,7 +73,7 @@ class AsteriskProtocol(MediaProtocol):
         if not self.started:
             raise ProtocolError("not_started", f"{event[:40]!r} came before MEDIA_START")
         if event == "MEDIA_MARK_PROCESSED":
-            return [MarkReached(text(message, "correlation_id"))]
+            return [MarkReached(_mark(message))]
         if event == "DTMF_END":
             return [self._key(message)]
         if event == "ERROR":
@@ -128,6 +128,13 @@ class AsteriskProtocol(MediaProtocol):
         return json.dumps({"command": name} | ({} if mark is None else {"correlation_id": mark}))
 
 
+def _mark(message: Message) -> str:
+    name = text(message, "correlation_id")
+    if not name:
+        raise ProtocolError("bad_field", "a mark without its name")
+    return name
+
+
 def _read(line: str) -> Message:
     """Return a plain-text message as if it had been JSON.
 
@@ -138,9 +145,9 @@ def _read(line: str) -> Message:
     if event == "MEDIA_MARK_PROCESSED":
         return {"event": event, "correlation_id": rest}
     pairs, _, error = rest.partition("error_text:")
-    message: Message = {"event": event, "error_text": error}
+    message: Message = {"error_text": error}
     for word in pairs.split()[:MOST_PARAMETERS]:
         name, colon, value = word.partition(":")
         if colon:
             message[name] = value
-    return message
+    return message | {"event": event}

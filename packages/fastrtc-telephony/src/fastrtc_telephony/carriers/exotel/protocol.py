@@ -45,6 +45,7 @@ ENCODINGS: Final[dict[str, Encoding]] = {
     "base64": "l16",  # as the guide's example has it
     "raw/slin": "l16",
     "audio/l16": "l16",
+    "audio/x-raw": "l16",
     "audio/x-mulaw": "mulaw",
     "mulaw": "mulaw",
 }
@@ -84,9 +85,9 @@ class ExotelProtocol(JSONProtocol):
         """Read sound."""
         if find(message, "media", "track") not in (None, "inbound"):
             return ()
-        data = payload(message, "media", "payload")
-        self._order.check(number(message, "media", "chunk"))
-        return [self.audio(data)]
+        audio = self.audio(payload(message, "media", "payload"))
+        self._order.take(number(message, "media", "chunk"))
+        return [audio]
 
     def mark(self, message: Message) -> Sequence[CallEvent]:
         """Read that a mark was reached."""

@@ -59,7 +59,7 @@ class GenesysProtocol(JSONProtocol):
 
     def open(self, message: Message) -> Sequence[CallEvent]:
         """Read the start of the session, and choose how the sound comes."""
-        self._note(message)
+        latest = self._check(message)
         media = _choose(find(message, "parameters", "media"))
         conversation = text(message, "parameters", "conversationId")
         info = CallInfo(
@@ -71,6 +71,7 @@ class GenesysProtocol(JSONProtocol):
             parameters=parameters(message, "parameters", "inputVariables"),
         )
         self.not_twice()
+        self._note(latest)
         self._id = info.stream_id
         channels = media["channels"]
         assert isinstance(channels, list)
@@ -83,29 +84,33 @@ class GenesysProtocol(JSONProtocol):
 
     def ping(self, message: Message) -> Sequence[CallEvent]:
         """Answer a ping."""
-        self._note(message)
+        self._note(self._check(message))
         return [Reply(self._send("pong", {}))]
 
     def dtmf(self, message: Message) -> Sequence[CallEvent]:
         """Read that a key was pressed."""
-        self._note(message)
-        return [key(message, "parameters", "digit")]
+        latest = self._check(message)
+        pressed = key(message, "parameters", "digit")
+        self._note(latest)
+        return [pressed]
 
     def close(self, message: Message) -> Sequence[CallEvent]:
         """Read that the session ends, and agree."""
-        self._note(message)
+        latest = self._check(message)
         reason = text(message, "parameters", "reason", default="")
+        self._note(latest)
         return [Reply(self._send("closed", {})), CallEnded(reason)]
 
     def error(self, message: Message) -> Sequence[CallEvent]:
         """Read what Genesys says against what it was sent."""
-        self._note(message)
+        latest = self._check(message)
         reason = text(message, "parameters", "message", default="no reason")
+        self._note(latest)
         raise ProtocolError("carrier_error", f"Genesys reports an error: {reason}")
 
-    def other(self, message: Message) -> Sequence[CallEvent]:
+    def nothing(self, message: Message) -> Sequence[CallEvent]:
         """Count a message that means nothing here."""
-        self._note(message)
+        self._note(self._check(message))
         return ()
 
     def receive_bytes(self, data: bytes) -> Sequence[CallEvent]:
@@ -146,13 +151,18 @@ class GenesysProtocol(JSONProtocol):
             }
         )
 
-    def _note(self, message: Message) -> None:
+    def _check(self, message: Message) -> int:
+        """Return a message's number; a message that is wrong is not counted."""
         if text(message, "version") != VERSION:
             raise ProtocolError("bad_version", "only AudioHook 2 is spoken here", fatal=True)
         if self.started and text(message, "id") != self._id:
             raise ProtocolError("unknown_stream", f"there is no session {message.get('id')!r} here")
         latest = number(message, "seq")
         self._order.check(latest)
+        return latest
+
+    def _note(self, latest: int) -> None:
+        self._order.take(latest)
         self._heard = latest
 
     readers: ClassVar[Readers] = {
@@ -161,12 +171,6 @@ class GenesysProtocol(JSONProtocol):
         "dtmf": dtmf,
         "close": close,
         "error": error,
-        "update": other,
-        "discarded": other,
-        "paused": other,
-        "resumed": other,
-        "playback_started": other,
-        "playback_completed": other,
     }
 
 
@@ -177,7 +181,7 @@ def _choose(offered: JSON) -> dict[str, JSON]:
         if not isinstance(one, dict) or one.get("format") != "PCMU" or one.get("rate") != 8000:
             continue
         channels = one.get("channels")
-        if isinstance(channels, list) and len(channels) <= 2 and "external" in channels:
+        if channels in (["external"], ["external", "internal"], ["internal", "external"]):
             fit.append({"type": "audio", "format": "PCMU", "channels": channels, "rate": 8000})
     if not fit:
         raise ProtocolError(

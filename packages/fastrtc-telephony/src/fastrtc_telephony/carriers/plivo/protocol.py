@@ -69,9 +69,9 @@ class PlivoProtocol(JSONProtocol):
         """Read sound."""
         if find(message, "media", "track") not in (None, "inbound"):
             return ()
-        data = payload(message, "media", "payload")
-        self._order.check(number(message, "media", "chunk"))
-        return [self.audio(data)]
+        audio = self.audio(payload(message, "media", "payload"))
+        self._order.take(number(message, "media", "chunk"))
+        return [audio]
 
     def played(self, message: Message) -> Sequence[CallEvent]:
         """Read that a checkpoint was reached."""

@@ -74,9 +74,9 @@ class TelnyxProtocol(JSONProtocol):
         """Read sound."""
         if find(message, "media", "track") not in (None, "inbound"):
             return ()
-        data = payload(message, "media", "payload")
-        self._order.check(number(message, "media", "chunk"))
-        return [self.audio(data)]
+        audio = self.audio(payload(message, "media", "payload"))
+        self._order.take(number(message, "media", "chunk"))
+        return [audio]
 
     def mark(self, message: Message) -> Sequence[CallEvent]:
         """Read that a mark was reached."""

@@ -68,9 +68,9 @@ class TwilioProtocol(JSONProtocol):
         self._check_stream(message)
         if find(message, "media", "track") not in (None, "inbound"):
             return ()
-        data = payload(message, "media", "payload")
-        self._order.check(number(message, "media", "chunk"))
-        return [self.audio(data)]
+        audio = self.audio(payload(message, "media", "payload"))
+        self._order.take(number(message, "media", "chunk"))
+        return [audio]
 
     def mark(self, message: Message) -> Sequence[CallEvent]:
         """Read that a mark was reached."""

@@ -6,7 +6,7 @@ import hmac
 import os
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from fastrtc_core import MissingPackageError
@@ -232,12 +232,8 @@ def _algorithm(settings: str) -> str:
 def _spellings(url: str) -> list[str]:
     """Return a URL with and without its port: Twilio is not of one mind about that."""
     parts = urlsplit(url)
-    if parts.hostname is None:
-        return [url]
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = parts.port or _PORTS.get(parts.scheme)
-    return [url, _at(parts, host), _at(parts, f"{host}:{port}")]
-
-
-def _at(parts: SplitResult, authority: str) -> str:
-    return parts._replace(netloc=authority).geturl()
+    host, colon, port = parts.netloc.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit()):  # the end of an IPv6 address, or none
+        host, port = parts.netloc, str(_PORTS.get(parts.scheme, ""))
+    with_port = parts._replace(netloc=f"{host}:{port}").geturl()
+    return [url, parts._replace(netloc=host).geturl(), with_port]

@@ -49,8 +49,8 @@ class VonageProtocol(JSONProtocol):
                 f"{content_type!r} is not one of {', '.join(CONTENT_TYPES)}",
                 fatal=True,
             )
-        given = list(message.items())[:MOST_PARAMETERS]
-        own = {name: value for name, value in given if isinstance(value, str)}
+        names = list(message)[:MOST_PARAMETERS]
+        own = {name: text(message, name) for name in names if isinstance(message[name], str)}
         for name in ("event", "content-type"):
             own.pop(name, None)
         info = CallInfo(

@@ -10,7 +10,7 @@ from fastrtc_telephony.carrier import Answer, Carrier, CarrierRequest, Manners, 
 from fastrtc_telephony.carriers.vonage.protocol import VonageProtocol
 from fastrtc_telephony.errors import ConfigurationError, SignatureError
 from fastrtc_telephony.events import CallInfo
-from fastrtc_telephony.media import MediaProtocol
+from fastrtc_telephony.media import LONGEST_PARAMETER, MOST_PARAMETERS, MediaProtocol
 
 SIGNATURE_SECRET: Final = "VONAGE_SIGNATURE_SECRET"
 TOLERANCE: Final = 300.0
@@ -65,7 +65,8 @@ class Vonage(Carrier):
         except jwt.InvalidTokenError as error:
             raise SignatureError(f"the token of the request does not hold: {error}") from None
         issued = claims["iat"]
-        if not isinstance(issued, int | float) or abs(now - issued) > TOLERANCE:
+        fits = isinstance(issued, int | float) and now - TOLERANCE <= issued <= now + TOLERANCE
+        if not fits:
             raise SignatureError(f"the token of the request is of {issued!r}, which is not now")
         if request.body:
             digest = hashlib.sha256(request.body).hexdigest()
@@ -117,7 +118,10 @@ def _fields(body: bytes) -> dict[str, str]:
         found = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return {name: str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    pairs = list(found.items())[:MOST_PARAMETERS]
+    return {name: str(value)[:LONGEST_PARAMETER] for name, value in pairs}
 
 
 def _ncco(sentence: str | None, manners: Manners, *actions: dict[str, Any]) -> Answer:
