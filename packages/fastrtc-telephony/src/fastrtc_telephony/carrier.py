@@ -48,7 +48,11 @@ class CarrierRequest:
     def parameters(self) -> dict[str, str]:
         """Return fields of form and query, within reason."""
         pairs = [*self.query, *self.form][:MOST_PARAMETERS]
-        return {name: value[:LONGEST_PARAMETER] for name, value in pairs if name != TOKEN}
+        return {
+            name[:LONGEST_PARAMETER]: value[:LONGEST_PARAMETER]
+            for name, value in pairs
+            if name != TOKEN
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,8 @@ def parameters(message: Message, *path: str) -> dict[str, str]:
         return {}
     if not isinstance(found, dict) or len(found) > MOST_PARAMETERS:
         raise _bad(path, f"an object of at most {MOST_PARAMETERS} texts", found)
+    if any(len(name) > LONGEST_PARAMETER for name in found):
+        raise _bad(path, f"an object of names of at most {LONGEST_PARAMETER} characters", found)
     return {name: text(found, name) for name in found}
 
 

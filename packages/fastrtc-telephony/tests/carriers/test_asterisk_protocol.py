@@ -145,10 +145,9 @@ def test_another_format_can_not_go_on(start: Any) -> None:
     [
         "MEDIA_START",
         PLAIN.replace("format:ulaw", ""),
-        PLAIN.replace("channel_id:", "channelid:"),
         {"event": "MEDIA_START"},
         {**JSON, "format": 7},
-        {**JSON, "channel_id": None},
+        {**JSON, "channel_id": 7},
         {**JSON, "channel_variables": ["ROOM"]},
         {**JSON, "channel_variables": {"ROOM": 7}},
         {**JSON, "connection_id": 7},
@@ -161,6 +160,11 @@ def test_a_wrong_start_may_be_followed_by_a_right_one(wrong: Any) -> None:
     assert (error.code, error.fatal) == ("bad_field", False)
     assert not protocol.started
     assert len(receive(protocol, PLAIN)) == 1
+
+
+def test_a_call_is_known_by_its_channel_if_there_is_no_id_of_it() -> None:
+    (start,) = receive(AsteriskProtocol(), PLAIN.replace("channel_id:", "channelid:"))
+    assert start.info.call_id == start.info.parameters["channel"]
 
 
 @pytest.mark.parametrize("message", ["", "   ", "MEDIA_XON", "DTMF_END digit:4", "HELLO {}"])

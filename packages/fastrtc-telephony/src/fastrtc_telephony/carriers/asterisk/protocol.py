@@ -91,13 +91,14 @@ class AsteriskProtocol(MediaProtocol):
                 fatal=True,
             )
         variables = parameters(message, "channel_variables")
+        channel = text(message, "channel", default="")
         info = CallInfo(
             self.carrier,
-            call_id=text(message, "channel_id"),
+            call_id=text(message, "channel_id", default=channel),
             stream_id=text(message, "connection_id", default=""),
             caller=variables.pop(FROM, ""),
             called=variables.pop(TO, ""),
-            parameters={"channel": text(message, "channel", default=""), **variables},
+            parameters={"channel": channel, **variables},
         )
         self.not_twice()
         self.line, self._in_json = LINES[name], in_json

@@ -71,7 +71,7 @@ class GenesysProtocol(JSONProtocol):
             parameters=parameters(message, "parameters", "inputVariables"),
         )
         self.not_twice()
-        self._note(latest)
+        self._note(latest, message)
         self._id = info.stream_id
         channels = media["channels"]
         assert isinstance(channels, list)
@@ -84,33 +84,33 @@ class GenesysProtocol(JSONProtocol):
 
     def ping(self, message: Message) -> Sequence[CallEvent]:
         """Answer a ping."""
-        self._note(self._check(message))
+        self._note(self._check(message), message)
         return [Reply(self._send("pong", {}))]
 
     def dtmf(self, message: Message) -> Sequence[CallEvent]:
         """Read that a key was pressed."""
         latest = self._check(message)
         pressed = key(message, "parameters", "digit")
-        self._note(latest)
+        self._note(latest, message)
         return [pressed]
 
     def close(self, message: Message) -> Sequence[CallEvent]:
         """Read that the session ends, and agree."""
         latest = self._check(message)
         reason = text(message, "parameters", "reason", default="")
-        self._note(latest)
+        self._note(latest, message)
         return [Reply(self._send("closed", {})), CallEnded(reason)]
 
     def error(self, message: Message) -> Sequence[CallEvent]:
         """Read what Genesys says against what it was sent."""
         latest = self._check(message)
         reason = text(message, "parameters", "message", default="no reason")
-        self._note(latest)
+        self._note(latest, message)
         raise ProtocolError("carrier_error", f"Genesys reports an error: {reason}")
 
     def nothing(self, message: Message) -> Sequence[CallEvent]:
         """Count a message that means nothing here."""
-        self._note(self._check(message))
+        self._note(self._check(message), message)
         return ()
 
     def receive_bytes(self, data: bytes) -> Sequence[CallEvent]:
@@ -161,9 +161,10 @@ class GenesysProtocol(JSONProtocol):
         self._order.check(latest)
         return latest
 
-    def _note(self, latest: int) -> None:
+    def _note(self, latest: int, message: Message) -> None:
         self._order.take(latest)
         self._heard = latest
+        self._id = text(message, "id", default=self._id)
 
     readers: ClassVar[Readers] = {
         "open": open,

@@ -113,6 +113,13 @@ class PlivoProtocol(JSONProtocol):
 
 
 def _headers(given: str) -> dict[str, str]:
-    """Read ``a=1;b=2``, as Plivo passes on what its XML had as extraHeaders."""
-    pairs = (part.partition("=") for part in given.split(";")[:MOST_PARAMETERS])
-    return {name.strip(): value for name, found, value in pairs if found and name.strip()}
+    """Read what Plivo passes on of its XML's extraHeaders.
+
+    Its reference shows ``a=1;b=2``; ``{a: 1, b: 2}`` has been seen too.
+    """
+    given = given.strip()
+    between, separator = ("=", ";")
+    if given.startswith("{") and given.endswith("}"):
+        given, between, separator = given[1:-1], ":", ","
+    pairs = (part.partition(between) for part in given.split(separator)[:MOST_PARAMETERS])
+    return {name.strip(): value.strip() for name, found, value in pairs if found and name.strip()}

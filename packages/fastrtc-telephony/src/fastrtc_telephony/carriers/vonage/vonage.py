@@ -62,7 +62,7 @@ class Vonage(Carrier):
                 algorithms=["HS256"],
                 options={"require": ["iat"], "verify_iat": False, "verify_aud": False},
             )
-        except jwt.InvalidTokenError as error:
+        except (jwt.InvalidTokenError, RecursionError) as error:
             raise SignatureError(f"the token of the request does not hold: {error}") from None
         issued = claims["iat"]
         fits = isinstance(issued, int | float) and now - TOLERANCE <= issued <= now + TOLERANCE
@@ -75,7 +75,7 @@ class Vonage(Carrier):
 
     def read(self, request: CarrierRequest) -> CallInfo:
         """Return what the webhook says, in its query or as JSON."""
-        fields = request.parameters() | _fields(request.body)
+        fields = _fields(request.body) or request.parameters()
         return CallInfo(
             self.name,
             call_id=fields.get("uuid", ""),
