@@ -92,9 +92,10 @@ async def sound(subject: Contestant, settings: Settings) -> Findings:
     limit = signal_to_noise(ulaw_decode(ulaw_encode(said)), LINE_RATE, TONE_HZ)
     async with serving(subject, "tone") as server, calling(subject, server) as phone:
         await phone.say(LINE_RATE, said)
-        await phone.listen(0.5)
+        while not (calls := server.calls()):
+            await phone.listen(0.5)
         heard = phone.report().heard
-        (call,) = server.calls()
+    call = calls[0]
     inbound = signal_to_noise(_middle(call.audio, call.rate), HANDLER_RATE, TONE_HZ)
     outbound = signal_to_noise(_middle(heard, LINE_RATE), LINE_RATE, TONE_HZ)
     return Findings(
