@@ -8,7 +8,8 @@ NOTES: Final = """\
   signatures and tokens. FastRTC is rung at `/telephone/handler` without its webhook, whose stream
   URL has no port.
 - A reply is a tone of 20 s in chunks of 100 ms; the caller talks into it after 2 s. The figure is
-  how long it is still heard, so about 18,000 means that nothing stopped it.
+  how long it is still heard. FastRTC stops its function at the end of what the caller says, sends
+  no `clear`, and was ahead of what is heard.
 - A position is what the server takes for heard, read while a reply plays and after it was
   interrupted.
 - The tone has 1004 Hz, as the telephone engineers' 1 kHz has: at 1000 Hz only eight levels of G.711

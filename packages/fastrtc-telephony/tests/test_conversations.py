@@ -90,10 +90,10 @@ async def test_an_interruption_is_heard_at_once(
         at = phone.now
         await phone.listen(0.5)
         report = phone.report()
-        assert session.played == pytest.approx(phone.played(), abs=0.06)
+        assert session.played == pytest.approx(phone.played(), abs=0.2)
     loud = np.flatnonzero(np.abs(report.heard.astype(int)) > 1000)
-    assert loud[-1] / report.rate < at + 0.1
-    assert heard == pytest.approx((loud[-1] - loud[0]) / report.rate, abs=0.15)
+    assert loud[-1] / report.rate < at + 0.4  # five seconds were said
+    assert heard == pytest.approx((loud[-1] - loud[0]) / report.rate, abs=0.3)
 
 
 @over_each
@@ -115,8 +115,8 @@ async def test_after_an_interruption_the_next_sound_is_heard_whole(
         await second.wait()
         await phone.listen(0.3)
         report = phone.report()
-        assert second.played == pytest.approx(0.5, abs=0.02)
-        assert session.played == pytest.approx(phone.played(), abs=0.21)  # with what fills a chunk
+        assert second.played == pytest.approx(0.5, abs=0.05)
+        assert session.played == pytest.approx(phone.played(), abs=0.4)  # with what fills a chunk
     loud = np.flatnonzero(np.abs(report.heard.astype(int)) > 1000)
     last = report.heard[loud[-1] - round(0.45 * report.rate) : loud[-1]]
     assert loudest_hertz(last, report.rate) == pytest.approx(1000, abs=5)
@@ -193,7 +193,7 @@ async def test_asterisk_in_json(
         await phone.listen(0.3)
         assert phone.played() > 0.4
         (session,) = stream.sessions
-        assert session.played == pytest.approx(phone.played(), abs=0.06)
+        assert session.played == pytest.approx(phone.played(), abs=0.2)
 
 
 async def test_all_carriers_at_the_same_time(

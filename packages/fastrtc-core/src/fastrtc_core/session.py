@@ -391,6 +391,7 @@ class Session:
                             break
                         await self.dispatch(output, utterance)
             if utterance.started:
+                await self._speaker.end(utterance)
                 await self._speaker.drain()
         finally:
             self._speaker.leave(utterance)

@@ -26,6 +26,9 @@ MAX_WAITING: Final = 64
 More is a handler that talks faster than anybody listens.
 """
 
+FRAMES: Final = 0.1
+"""Seconds below which an utterance is taken for a frame of sound that comes piece by piece."""
+
 Deliver = Callable[[Awaitable[None]], Awaitable[None]]
 
 
@@ -194,6 +197,19 @@ class Speaker:
                 await asyncio.sleep(wait)
             else:
                 return
+
+    async def end(self, by: Utterance) -> None:
+        """Send the end of an utterance, a few milliseconds that its conversion still holds.
+
+        Where another one waits, or it was a mere frame of what goes on, conversion goes on too.
+        """
+        if self._resampler is None or by.finished or by.sent < FRAMES or len(self._floor) > 1:
+            return
+        await self._turn(by)
+        tail = self._resampler.flush()
+        if tail.dtype == np.int16 and tail.size:  # else nothing has gone through it since a flush
+            frame = AudioFrame(tail.astype(np.int16, copy=False), self._rate)
+            await self._send(frame, by, self._epoch)
 
     async def drain(self) -> None:
         """Wait until the listener has heard all that was sent before, or it was flushed."""
