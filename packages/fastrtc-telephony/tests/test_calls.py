@@ -11,7 +11,14 @@ from urllib.parse import parse_qs
 import numpy as np
 import pytest
 
-from fastrtc_core import AsyncStreamHandler, CloseReason, DigitPressed, Session, Stream
+from fastrtc_core import (
+    AsyncStreamHandler,
+    CloseReason,
+    DigitPressed,
+    Session,
+    Stream,
+    StreamHandler,
+)
 from fastrtc_telephony import (
     CallControlError,
     ConfigurationError,
@@ -148,6 +155,57 @@ async def test_hanging_up_ends_the_call_at_twilio_too(
         call = call_of(session)
         assert call is not None
         await call.hang_up()
+        await asyncio.wait_for(phone.over.wait(), 10)
+    assert [fields["Status"] for _, fields in rest.asked] == [["completed"]]
+
+
+async def test_a_sync_handler_hands_it_over(
+    serving_stream: Any, secrets: Any, twilio: Twilio, rest: Rest
+) -> None:
+    class Transfers(StreamHandler):
+        def start_up(self) -> None:
+            call = current_call()
+            assert call is not None
+            self.session.run_from_thread(call.transfer("+14155550199"))
+
+        def receive(self, frame: Any) -> None: ...
+
+        def emit(self) -> Any:
+            return None
+
+        def copy(self) -> "Transfers":
+            return Transfers()
+
+    async with (
+        serving_stream(stream_for(twilio, Transfers())) as server,
+        dial(server.url, secrets=secrets["twilio"]) as phone,
+    ):
+        await asyncio.wait_for(phone.over.wait(), 10)
+    ((_, fields),) = rest.asked
+    assert "<Dial>+14155550199</Dial>" in fields["Twiml"][0]
+
+
+async def test_a_handler_may_hang_up_itself(
+    serving_stream: Any, secrets: Any, twilio: Twilio, rest: Rest
+) -> None:
+    class HangsUp(AsyncStreamHandler):
+        async def start_up(self) -> None:
+            call = current_call()
+            assert call is not None
+            await call.hang_up()
+
+        async def receive(self, frame: Any) -> None: ...
+
+        async def emit(self) -> Any:
+            await asyncio.sleep(0.01)
+
+        def copy(self) -> "HangsUp":
+            return HangsUp()
+
+    async with (
+        serving_stream(stream_for(twilio, HangsUp())) as server,
+        dial(server.url, secrets=secrets["twilio"]) as phone,
+    ):
         await asyncio.wait_for(phone.over.wait(), 10)
     assert [fields["Status"] for _, fields in rest.asked] == [["completed"]]
 

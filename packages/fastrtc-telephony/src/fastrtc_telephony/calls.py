@@ -14,7 +14,11 @@ InThread = Callable[[Callable[[], object]], Awaitable[object]]
 
 
 class Call:
-    """A call, as long as its session lives. Its methods are for the session's event loop."""
+    """A call, as long as its session lives.
+
+    Its methods are for the session's event loop; from a thread of a sync handler, a call of one is
+    handed over: ``session.run_from_thread(call.transfer(number))``.
+    """
 
     def __init__(
         self,
@@ -31,9 +35,16 @@ class Call:
         self._in_thread = in_thread
 
     async def hang_up(self) -> None:
-        """End the call at once. To let what is said be heard, return `CloseStream` instead."""
-        self.session.close(CloseReason.HANDLER, "hung up")
-        await self._in_thread(lambda: self._carrier.hang_up(self.info))
+        """End the call at once. To let what is said be heard, return `CloseStream` instead.
+
+        Raises:
+            CallControlError: The carrier was to end it too, and did not; the session has ended.
+
+        """
+        try:  # first: with the session ends whoever awaits this, if it is the handler
+            await self._in_thread(lambda: self._carrier.hang_up(self.info))
+        finally:
+            self.session.close(CloseReason.HANDLER, "hung up")
 
     async def transfer(self, to: str) -> None:
         """Have the call go on at another number; this session ends.
