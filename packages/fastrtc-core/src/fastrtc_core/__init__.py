@@ -56,6 +56,7 @@ from fastrtc_core.frames import AudioFrame, LazyVideoFrame, VideoFrame
 from fastrtc_core.handlers import (
     AsyncAudioVideoStreamHandler,
     AsyncStreamHandler,
+    AudioEmitType,
     AudioVideoStreamHandler,
     EmitType,
     StreamHandler,
@@ -78,6 +79,7 @@ __all__ = [
     "AsyncAudioVideoStreamHandler",
     "AsyncStreamHandler",
     "AudioChunk",
+    "AudioEmitType",
     "AudioFrame",
     "AudioVideoStreamHandler",
     "CloseReason",

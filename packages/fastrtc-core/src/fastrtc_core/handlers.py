@@ -66,6 +66,8 @@ EmitType = (
 )
 """What `emit` may return, see `fastrtc_core.outputs`."""
 
+AudioEmitType = EmitType
+
 VideoEmitType = (
     NDArray[np.uint8]
     | AdditionalOutputs

@@ -41,3 +41,8 @@ class Message:
 
 SEND_INPUT: Final = Message("send_input", [])
 FETCH_OUTPUT: Final = Message("fetch_output", [])
+
+
+def create_message(type: MessageType, data: JSON) -> str:
+    """Return the JSON text of a control message, for `send_message`."""
+    return Message(type, data).to_json()

@@ -2,7 +2,7 @@
 
 from fastrtc_core.speech import STTCapabilities, get_stt_model
 from fastrtc_stt.errors import DecodersExhaustedError, GrammarError, STTError
-from fastrtc_stt.moonshine import Moonshine
+from fastrtc_stt.moonshine import Moonshine, MoonshineSTT
 from fastrtc_stt.moonshine_adapter import MoonshineOnnx
 from fastrtc_stt.moonshine_voice import MoonshineVoice
 from fastrtc_stt.pocketsphinx import PocketSphinx
@@ -14,6 +14,7 @@ __all__ = [
     "GrammarError",
     "Moonshine",
     "MoonshineOnnx",
+    "MoonshineSTT",
     "MoonshineVoice",
     "PocketSphinx",
     "STTCapabilities",

@@ -182,3 +182,20 @@ def base(*, path: str | Path | None = None, threads: int = 2) -> Moonshine:
 def tiny(*, path: str | Path | None = None, threads: int = 2) -> Moonshine:
     """Return ``moonshine/tiny``; the arguments are those of `Moonshine`."""
     return Moonshine("tiny", path=path, threads=threads)
+
+
+class MoonshineSTT(Moonshine):
+    """Moonshine by the documented names.
+
+    Args:
+        model: ``moonshine/base`` or ``moonshine/tiny``.
+
+    """
+
+    def __init__(
+        self, model: Literal["moonshine/base", "moonshine/tiny"] = "moonshine/base"
+    ) -> None:
+        names: dict[str, Size] = {f"moonshine/{size}": size for size in WEIGHTS}
+        if model not in names:
+            raise ValueError(f"Moonshine has the models {', '.join(names)}, not {model!r}")
+        super().__init__(names[model])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _P
     from fastrtc_core import AsyncAudioVideoStreamHandler as AsyncAudioVideoStreamHandler
     from fastrtc_core import AsyncStreamHandler as AsyncStreamHandler
     from fastrtc_core import AudioChunk as AudioChunk
+    from fastrtc_core import AudioEmitType as AudioEmitType
     from fastrtc_core import AudioFrame as AudioFrame
     from fastrtc_core import AudioVideoStreamHandler as AudioVideoStreamHandler
     from fastrtc_core import CloseReason as CloseReason
@@ -86,6 +87,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _P
     from fastrtc_core.speech import Word as Word
     from fastrtc_core.speech import get_stt_model as get_stt_model
     from fastrtc_core.speech import get_tts_model as get_tts_model
+    from fastrtc_core.speech import stt_for_chunks as stt_for_chunks
+    from fastrtc_stt import MoonshineSTT as MoonshineSTT
     from fastrtc_telephony import Asterisk as Asterisk
     from fastrtc_telephony import Call as Call
     from fastrtc_telephony import CallControlError as CallControlError
@@ -142,6 +145,7 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
         "AsyncAudioVideoStreamHandler",
         "AsyncStreamHandler",
         "AudioChunk",
+        "AudioEmitType",
         "AudioFrame",
         "AudioVideoStreamHandler",
         "CloseReason",
@@ -215,7 +219,9 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
         "Word",
         "get_stt_model",
         "get_tts_model",
+        "stt_for_chunks",
     ),
+    "fastrtc_stt": ("MoonshineSTT",),
     "fastrtc_telephony": (
         "Asterisk",
         "Call",

@@ -19,6 +19,7 @@ from fastrtc_core.speech.recognition import (
     as_streaming_stt,
     is_silent,
     mono,
+    stt_for_chunks,
 )
 from fastrtc_core.speech.synthesis import Narration, Synthesizer
 from fastrtc_core.speech.voices import SpeechChunk, Spoken, TTSCapabilities, TTSModel, Written
@@ -54,4 +55,5 @@ __all__ = [
     "get_tts_model",
     "is_silent",
     "mono",
+    "stt_for_chunks",
 ]

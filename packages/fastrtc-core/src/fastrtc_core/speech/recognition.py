@@ -195,10 +195,7 @@ class Recognizer(ABC):
             chunks: Where to listen, in samples of `audio`.
 
         """
-        rate, samples = _checked(audio)
-        parts = (samples[..., chunk["start"] : chunk["end"]] for chunk in chunks)
-        texts = (self.stt((rate, part)) for part in parts)
-        return " ".join(text for text in texts if text)
+        return stt_for_chunks(self, audio, chunks)
 
     def warmup(self) -> None:
         """Load the model, and run it once; the first call takes longer than the others."""
@@ -281,3 +278,22 @@ def _told(audio: object) -> str:
     if isinstance(audio, tuple):
         return f"a tuple of {', '.join(type(part).__name__ for part in audio)}"
     return type(audio).__name__
+
+
+def stt_for_chunks(stt_model: STTModel, audio: Audio, chunks: Iterable[AudioChunk]) -> str:
+    """Return what is said in parts of an audio, such as those in which a model heard speech.
+
+    Args:
+        stt_model: Any model of the documented form.
+        audio: Sample rate in Hz, and int16 or float32 samples ``(n,)`` or ``(1, n)``.
+        chunks: Where to listen, in samples of `audio`.
+
+    Raises:
+        TypeError: The audio is something else, or of another dtype.
+        ValueError: The shape or the rate can't be.
+
+    """
+    rate, samples = _checked(audio)
+    parts = (samples[..., chunk["start"] : chunk["end"]] for chunk in chunks)
+    texts = (stt_model.stt((rate, part)) for part in parts)
+    return " ".join(text for text in texts if text)

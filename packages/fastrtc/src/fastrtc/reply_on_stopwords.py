@@ -1,0 +1,5 @@
+"""The names that FastRTC had in ``fastrtc.reply_on_stopwords``, see `fastrtc.former`."""
+
+from fastrtc.former import names_of
+
+__getattr__, __dir__ = names_of(__name__)
