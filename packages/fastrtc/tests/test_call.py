@@ -36,6 +36,11 @@ def menu(session: Session, event: object) -> None:
         session.say(iter([beep(300.0 * int(event.digit)), CloseStream("goodbye")]))
 
 
+def tune(session: Session, event: object) -> None:
+    if isinstance(event, DigitPressed):
+        session.say(beep(500.0))
+
+
 def quiet(audio: Audio) -> None:
     return None
 
@@ -103,6 +108,19 @@ async def test_what_went_wrong_is_told(calling: Any, tmp_path: Path) -> None:
 def test_a_server_that_is_not_there_is_told(capsys: Any) -> None:
     assert main(["call", "http://127.0.0.1:1"]) == 1
     assert "no server answers at http://127.0.0.1:1/telephone/incoming" in capsys.readouterr().err
+    assert main(["call", "127.0.0.1:8000"]) == 1
+    assert "begins with http:// or https://, not '127.0.0.1:8000" in capsys.readouterr().err
+
+
+async def test_it_hangs_up_when_the_server_has_been_quiet(
+    calling: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastrtc.commands.call.QUIET", 0.3)
+    monkeypatch.setattr("fastrtc.commands.call.PATIENCE", 60.0)
+    stream = Stream(quiet, modality="audio", transport_settings=SETTINGS, on_event=tune)
+    code, told, _ = await calling(stream, "--keys", "2", "--json", *GIVEN)
+    assert code == 0
+    assert json.loads(told)["ended"] == "the caller has hung up"
 
 
 class Device(ModuleType):

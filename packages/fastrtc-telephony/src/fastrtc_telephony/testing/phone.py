@@ -290,27 +290,10 @@ async def dial(
     """
     dialect = carrier if isinstance(carrier, Dialect) else DIALECTS[carrier](secrets)
     caller = caller or Caller()
-    target = f"{url.rstrip('/')}{path or dialect.path}"
     began = time.monotonic()
-    connection = await _ask(dialect, target, caller)
+    connection = await _ask(dialect, f"{url.rstrip('/')}{path or dialect.path}", caller)
     answered_after = time.monotonic() - began
-    if dialect.asks:
-        parts = urlsplit(connection.url)
-        if parts.scheme not in ("ws", "wss"):
-            raise NoCallError(f"{connection.url} is no stream's URL")
-    try:
-        socket = await connect(
-            connection.url,
-            additional_headers=dialect.headers(connection.url),
-            subprotocols=dialect.subprotocols or None,  # type: ignore[arg-type]  # a NewType of str
-            compression=None,
-            open_timeout=PATIENCE,
-            close_timeout=CLOSING,
-        )
-    except InvalidHandshake as error:
-        raise RefusedError(f"the server refuses the media stream: {error}") from None
-    except (OSError, TimeoutError) as error:
-        raise NoCallError(f"there is no media stream at {connection.url}: {error}") from None
+    socket = await _connected(dialect, connection.url)
     async with socket:
         phone = Phone(dialect, caller, socket, answered_after)
         if connection.said:
@@ -335,10 +318,31 @@ async def dial(
             raise failure
 
 
+async def _connected(dialect: Dialect, url: str) -> ClientConnection:
+    """Open a call's media stream."""
+    if urlsplit(url).scheme not in ("ws", "wss"):
+        raise NoCallError(f"{url} is no stream's URL")
+    try:
+        return await connect(
+            url,
+            additional_headers=dialect.headers(url),
+            subprotocols=dialect.subprotocols or None,  # type: ignore[arg-type]  # a NewType of str
+            compression=None,
+            open_timeout=PATIENCE,
+            close_timeout=CLOSING,
+        )
+    except InvalidHandshake as error:
+        raise RefusedError(f"the server refuses the media stream: {error}") from None
+    except (OSError, TimeoutError) as error:
+        raise NoCallError(f"there is no media stream at {url}: {error}") from None
+
+
 async def _ask(dialect: Dialect, url: str, caller: Caller) -> Connect:
     """Ask by the webhook, if the carrier does, where the media stream is to go."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        raise NoCallError(f"a server's URL begins with http:// or https://, not {url!r}")
     if not dialect.asks:
-        parts = urlsplit(url)
         return Connect(parts._replace(scheme={"http": "ws", "https": "wss"}[parts.scheme]).geturl())
     try:
         webhook = dialect.webhook(url, caller)

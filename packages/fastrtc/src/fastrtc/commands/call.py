@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -127,9 +128,11 @@ async def _listen(phone: "Phone", tail: float | None) -> None:
     began = phone.now
     while not phone.over.is_set():
         end = max(phone.ear.ends, began) + (QUIET if phone.ear.ends else PATIENCE)
-        if (left := end - phone.now) <= 0:
-            return
-        await phone.listen(left)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(end - phone.now):
+                await phone.next_heard()  # which puts off the end
+                continue
+        return
 
 
 def _pairs(given: list[str], option: str) -> dict[str, str]:
