@@ -18,6 +18,10 @@ Post = Callable[[str, Mapping[str, JSON]], Awaitable[tuple[int, dict[str, Any]]]
 """Posts JSON to a path of the server; returns the status and the object in the answer."""
 
 
+PATIENCE: Final = 30.0
+"""Seconds for an answer: a machine that is busy with other things is no failure of the server's."""
+
+
 class SignallingError(ConnectionRefusedError):
     """The server has refused what a client asked for."""
 
@@ -41,7 +45,7 @@ async def http_post(url: str, **options: Any) -> AsyncIterator[Post]:
     """
     from httpx import AsyncClient
 
-    async with AsyncClient(**options) as client:
+    async with AsyncClient(**{"timeout": PATIENCE, **options}) as client:
 
         async def post(path: str, body: Mapping[str, JSON]) -> tuple[int, dict[str, Any]]:
             response = await client.post(url.rstrip("/") + path, json=body)
