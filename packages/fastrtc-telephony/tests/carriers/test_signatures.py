@@ -95,7 +95,9 @@ def by_twilio(
     twilio = pytest.importorskip("twilio.request_validator")
     signed_url, signed_fields = signed or (url, fields)
     validator = twilio.RequestValidator(token)
-    given = (algorithm,) if algorithm else ()
+    if algorithm == "HMAC_SHA256" and not hasattr(twilio, algorithm):
+        pytest.skip("this version of twilio has one algorithm")
+    given = (algorithm,) if hasattr(twilio, "HMAC_SHA256") and algorithm else ()
     headers = {
         "x-twilio-signature": validator.compute_signature(signed_url, Fields(signed_fields), *given)
     }
