@@ -88,7 +88,8 @@ async def serve(
     TelephoneTransport(stream, settings).mount(app, "", None)
     failure: Exception | None = None
     with _listen(host, port) as listener:
-        server = _Server(uvicorn.Config(app, **given))
+        # By default logging stays as the application has set it up.
+        server = _Server(uvicorn.Config(app, **{"log_config": None, **given}))
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve([listener]))
             await server.listening.wait()
