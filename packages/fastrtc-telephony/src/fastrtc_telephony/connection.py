@@ -42,6 +42,9 @@ MOST_FAULTS: Final = 20
 LINGER: Final = 0.3
 """Seconds that a carrier has to end the stream itself, where it wants to."""
 
+CLOSING: Final = 0.4
+"""Seconds for what is left to be sent when a call ends; its caller has hung up or is about to."""
+
 NORMAL_CLOSURE: Final = 1000  # these: RFC 6455 section 7.4.1
 GOING_AWAY: Final = 1001
 POLICY_VIOLATION: Final = 1008

@@ -24,7 +24,7 @@ from fastrtc_core.asgi import Socket
 from fastrtc_core.transport import TELEPHONE
 from fastrtc_telephony.addresses import public_url, stream_url
 from fastrtc_telephony.carrier import TOKEN, Answer, Carrier, CarrierRequest, time_of_day
-from fastrtc_telephony.connection import Connection
+from fastrtc_telephony.connection import CLOSING, Connection
 from fastrtc_telephony.errors import ConfigurationError, SignatureError, TicketError
 from fastrtc_telephony.events import CallInfo
 from fastrtc_telephony.requests import carrier_request
@@ -38,9 +38,6 @@ HANDLER: Final = "/telephone/handler"
 BAD_REQUEST: Final = 400
 FORBIDDEN: Final = 403
 UNAVAILABLE: Final = 503
-
-CLOSING: Final = 0.4
-"""Seconds for what is left to be sent when a call ends; its caller has hung up or is about to."""
 
 
 class TelephoneTransport:

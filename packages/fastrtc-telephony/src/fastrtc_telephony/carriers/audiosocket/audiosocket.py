@@ -11,7 +11,7 @@ from fastrtc_core import ConnectionRequest, Stream
 from fastrtc_core.transport import TELEPHONE
 from fastrtc_telephony.carrier import Carrier, CarrierRequest
 from fastrtc_telephony.carriers.audiosocket.protocol import AudioSocketProtocol
-from fastrtc_telephony.connection import Connection
+from fastrtc_telephony.connection import CLOSING, Connection
 from fastrtc_telephony.errors import ConfigurationError, SignatureError, TicketError
 from fastrtc_telephony.events import CallInfo
 from fastrtc_telephony.media import MediaProtocol
@@ -21,9 +21,6 @@ logger = logging.getLogger("fastrtc_telephony")
 
 PORT: Final = 9092
 """As in the examples of Asterisk's documentation."""
-
-CLOSING: Final = 0.4
-"""Seconds for what is left to be sent when a call ends; its caller has hung up or is about to."""
 
 PIECE: Final = 16 * 1024
 """Most bytes to take from a connection at once: half a second of sound."""

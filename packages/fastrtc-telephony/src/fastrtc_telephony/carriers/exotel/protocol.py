@@ -14,27 +14,14 @@ A message of ours has a multiple of 320 bytes, and 3,200 at least (200 ms at 8 k
 crackle.
 """
 
-import json
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from fastrtc_core import ProtocolError
-from fastrtc_telephony.events import CallEnded, CallEvent, CallInfo, CallStarted, MarkReached
+from fastrtc_telephony.events import CallEnded, CallEvent, CallInfo, CallStarted
 from fastrtc_telephony.lines import Encoding, Line
-from fastrtc_telephony.media import (
-    JSONProtocol,
-    Message,
-    Order,
-    Outgoing,
-    Readers,
-    base64,
-    find,
-    key,
-    number,
-    parameters,
-    payload,
-    text,
-)
+from fastrtc_telephony.media import Message, Readers, number, parameters, text
+from fastrtc_telephony.streams import StreamProtocol
 
 CHUNK: Final = 3200
 """Bytes of sound in a message."""
@@ -51,15 +38,11 @@ ENCODINGS: Final[dict[str, Encoding]] = {
 }
 
 
-class ExotelProtocol(JSONProtocol):
+class ExotelProtocol(StreamProtocol):
     """One media stream."""
 
     carrier = "exotel"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._stream_id = ""
-        self._order = Order()
+    stream_field = "stream_sid"
 
     def start(self, message: Message) -> Sequence[CallEvent]:
         """Read the start of the stream."""
@@ -77,50 +60,12 @@ class ExotelProtocol(JSONProtocol):
             parameters=parameters(message, "start", "custom_parameters"),
         )
         self.not_twice()
-        self._stream_id, self.line = info.stream_id, Line(ENCODINGS[encoding], rate)
+        self.stream_id, self.line = info.stream_id, Line(ENCODINGS[encoding], rate)
         self.chunk = self.line.seconds(CHUNK)
         return [CallStarted(info, self.line)]
-
-    def media(self, message: Message) -> Sequence[CallEvent]:
-        """Read sound."""
-        if find(message, "media", "track") not in (None, "inbound"):
-            return ()
-        audio = self.audio(payload(message, "media", "payload"))
-        self._order.take(number(message, "media", "chunk"))
-        return [audio]
-
-    def mark(self, message: Message) -> Sequence[CallEvent]:
-        """Read that a mark was reached."""
-        return [MarkReached(text(message, "mark", "name"))]
-
-    def dtmf(self, message: Message) -> Sequence[CallEvent]:
-        """Read that a key was pressed."""
-        return [key(message, "dtmf", "digit")]
 
     def stop(self, message: Message) -> Sequence[CallEvent]:
         """Read that the call is over."""
         return [CallEnded(text(message, "stop", "reason", default="the caller has hung up"))]
 
-    def send_audio(self, data: bytes) -> Outgoing:
-        """Return a media message."""
-        return [self._send("media", media={"payload": base64(data)})]
-
-    def send_clear(self) -> Outgoing:
-        """Return a clear message."""
-        return [self._send("clear")]
-
-    def send_mark(self, name: str) -> Outgoing:
-        """Return a mark message."""
-        return [self._send("mark", mark={"name": name})]
-
-    def _send(self, event: str, **fields: object) -> str:
-        return json.dumps({"event": event, "stream_sid": self._stream_id, **fields})
-
-    readers: ClassVar[Readers] = {
-        "connected": JSONProtocol.nothing,
-        "start": start,
-        "media": media,
-        "mark": mark,
-        "dtmf": dtmf,
-        "stop": stop,
-    }
+    readers: ClassVar[Readers] = {**StreamProtocol.readers, "start": start, "stop": stop}

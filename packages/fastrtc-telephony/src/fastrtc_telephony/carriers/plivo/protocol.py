@@ -16,33 +16,24 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from fastrtc_core import ProtocolError
-from fastrtc_telephony.events import CallEnded, CallEvent, CallInfo, CallStarted, MarkReached
+from fastrtc_telephony.events import CallEvent, CallInfo, CallStarted, MarkReached
 from fastrtc_telephony.lines import Line
 from fastrtc_telephony.media import (
     MOST_PARAMETERS,
-    JSONProtocol,
     Message,
-    Order,
     Outgoing,
     Readers,
     base64,
-    find,
-    key,
     number,
-    payload,
     text,
 )
+from fastrtc_telephony.streams import StreamProtocol
 
 
-class PlivoProtocol(JSONProtocol):
+class PlivoProtocol(StreamProtocol):
     """One audio stream. It asks for mu-law: of Plivo's 16 bits the byte order is not told."""
 
     carrier = "plivo"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._stream_id = ""
-        self._order = Order()
 
     def start(self, message: Message) -> Sequence[CallEvent]:
         """Read the start of the stream."""
@@ -62,28 +53,12 @@ class PlivoProtocol(JSONProtocol):
             parameters=_headers(text(message, "extra_headers", default="")),
         )
         self.not_twice()
-        self._stream_id, self.line = info.stream_id, Line()
+        self.stream_id, self.line = info.stream_id, Line()
         return [CallStarted(info, self.line)]
-
-    def media(self, message: Message) -> Sequence[CallEvent]:
-        """Read sound."""
-        if find(message, "media", "track") not in (None, "inbound"):
-            return ()
-        audio = self.audio(payload(message, "media", "payload"))
-        self._order.take(number(message, "media", "chunk"))
-        return [audio]
 
     def played(self, message: Message) -> Sequence[CallEvent]:
         """Read that a checkpoint was reached."""
         return [MarkReached(text(message, "name"))]
-
-    def dtmf(self, message: Message) -> Sequence[CallEvent]:
-        """Read that a key was pressed."""
-        return [key(message, "dtmf", "digit")]
-
-    def stop(self, message: Message) -> Sequence[CallEvent]:
-        """Read that the call is over."""
-        return [CallEnded("the caller has hung up")]
 
     def send_audio(self, data: bytes) -> Outgoing:
         """Return a playAudio message."""
@@ -92,11 +67,11 @@ class PlivoProtocol(JSONProtocol):
 
     def send_clear(self) -> Outgoing:
         """Return a clearAudio message."""
-        return [json.dumps({"event": "clearAudio", "streamId": self._stream_id})]
+        return [json.dumps({"event": "clearAudio", "streamId": self.stream_id})]
 
     def send_mark(self, name: str) -> Outgoing:
         """Return a checkpoint message."""
-        return [json.dumps({"event": "checkpoint", "streamId": self._stream_id, "name": name})]
+        return [json.dumps({"event": "checkpoint", "streamId": self.stream_id, "name": name})]
 
     def send_keys(self, keys: str) -> Outgoing:
         """Return a sendDTMF message."""
@@ -104,11 +79,11 @@ class PlivoProtocol(JSONProtocol):
 
     readers: ClassVar[Readers] = {
         "start": start,
-        "media": media,
+        "media": StreamProtocol.media,
         "playedStream": played,
-        "clearedAudio": JSONProtocol.nothing,
-        "dtmf": dtmf,
-        "stop": stop,
+        "clearedAudio": StreamProtocol.nothing,
+        "dtmf": StreamProtocol.dtmf,
+        "stop": StreamProtocol.stop,
     }
 
 

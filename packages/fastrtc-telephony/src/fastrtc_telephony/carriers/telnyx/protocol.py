@@ -14,40 +14,23 @@ Written from Telnyx's description of the messages. They are much as Twilio's, wi
 Telnyx does not promise the order of media; what is late is left out.
 """
 
-import json
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from fastrtc_core import ProtocolError
-from fastrtc_telephony.events import CallEnded, CallEvent, CallInfo, CallStarted, MarkReached
+from fastrtc_telephony.events import CallEvent, CallInfo, CallStarted
 from fastrtc_telephony.lines import Encoding, Line
-from fastrtc_telephony.media import (
-    JSONProtocol,
-    Message,
-    Order,
-    Outgoing,
-    Readers,
-    base64,
-    find,
-    key,
-    number,
-    parameters,
-    payload,
-    text,
-)
+from fastrtc_telephony.media import Message, Readers, number, parameters, text
+from fastrtc_telephony.streams import StreamProtocol
 
 ENCODINGS: Final[dict[str, Encoding]] = {"PCMU": "mulaw", "PCMA": "alaw", "L16": "l16"}
 RATES: Final = (8000, 16000, 24000)
 
 
-class TelnyxProtocol(JSONProtocol):
+class TelnyxProtocol(StreamProtocol):
     """One media stream."""
 
     carrier = "telnyx"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._order = Order()
 
     def start(self, message: Message) -> Sequence[CallEvent]:
         """Read the start of the stream."""
@@ -67,24 +50,8 @@ class TelnyxProtocol(JSONProtocol):
             parameters=parameters(message, "start", "custom_parameters"),
         )
         self.not_twice()
-        self.line = Line(ENCODINGS[encoding], rate)
+        self.stream_id, self.line = info.stream_id, Line(ENCODINGS[encoding], rate)
         return [CallStarted(info, self.line)]
-
-    def media(self, message: Message) -> Sequence[CallEvent]:
-        """Read sound."""
-        if find(message, "media", "track") not in (None, "inbound"):
-            return ()
-        audio = self.audio(payload(message, "media", "payload"))
-        self._order.take(number(message, "media", "chunk"))
-        return [audio]
-
-    def mark(self, message: Message) -> Sequence[CallEvent]:
-        """Read that a mark was reached."""
-        return [MarkReached(text(message, "mark", "name"))]
-
-    def dtmf(self, message: Message) -> Sequence[CallEvent]:
-        """Read that a key was pressed."""
-        return [key(message, "dtmf", "digit")]
 
     def error(self, message: Message) -> Sequence[CallEvent]:
         """Read what Telnyx says against what it was sent."""
@@ -92,29 +59,5 @@ class TelnyxProtocol(JSONProtocol):
         detail = text(message, "payload", "detail", default="")
         raise ProtocolError("carrier_error", f"Telnyx reports {title}: {detail}")
 
-    def stop(self, message: Message) -> Sequence[CallEvent]:
-        """Read that the call is over."""
-        return [CallEnded("the caller has hung up")]
-
-    def send_audio(self, data: bytes) -> Outgoing:
-        """Return a media message."""
-        return [json.dumps({"event": "media", "media": {"payload": base64(data)}})]
-
-    def send_clear(self) -> Outgoing:
-        """Return a clear message."""
-        return [json.dumps({"event": "clear"})]
-
-    def send_mark(self, name: str) -> Outgoing:
-        """Return a mark message."""
-        return [json.dumps({"event": "mark", "mark": {"name": name}})]
-
-    readers: ClassVar[Readers] = {
-        "connected": JSONProtocol.nothing,
-        "start": start,
-        "media": media,
-        "mark": mark,
-        "dtmf": dtmf,
-        "error": error,
-        "stop": stop,
-    }
+    readers: ClassVar[Readers] = {**StreamProtocol.readers, "start": start, "error": error}
     before_start = frozenset({"connected", "start", "stop", "error"})
