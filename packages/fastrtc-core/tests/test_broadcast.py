@@ -70,3 +70,10 @@ async def _latest_or_none(broadcast: Broadcast[int]) -> int | None:
         return await broadcast.latest()
     except EOFError:
         return None
+
+
+def test_an_item_by_its_number() -> None:
+    broadcast = Broadcast[str](keep=2)
+    for item in "abc":
+        broadcast.put(item)
+    assert [broadcast.at(number) for number in range(-1, 4)] == [None, None, "b", "c", None]

@@ -28,6 +28,11 @@ class Broadcast(Generic[T]):
         """How many items have gone out of reach."""
         return self._total - len(self._items)
 
+    def at(self, number: int) -> T | None:
+        """Return an item by its number, counted from 0; None if it is out of reach or to come."""
+        place = number - self.dropped
+        return self._items[place] if 0 <= place < len(self._items) else None
+
     def put(self, item: T) -> None:
         """Add an item; from the event loop only."""
         self._items.append(item)

@@ -268,6 +268,35 @@ class Stream:
 
     # Ways in, each from the package that has it
 
+    def transport(self, name: str, what: str = "Stream.transport") -> TransportPlugin:
+        """Return the transport of this name that serves the stream, always the same one.
+
+        Args:
+            name: Its entry point.
+            what: What it is needed for, to be said where it is missing.
+
+        Raises:
+            MissingPackageError: It is one of ours, and not installed.
+            PluginNotFoundError: Nothing that is installed has one of this name.
+            PluginError: It can't be loaded.
+
+        """
+        if name not in self._transports:
+            self._transports[name] = self._load(name, what)
+        return self._transports[name]
+
+    def _load(self, name: str, what: str) -> TransportPlugin:
+        try:
+            make = plugins.load(TRANSPORTS, name)
+        except PluginNotFoundError:
+            if name not in _PACKAGES:
+                raise
+            raise MissingPackageError(what, _PACKAGES[name]) from None
+        transport = make(self) if callable(make) else None
+        if not isinstance(transport, TransportPlugin):
+            raise PluginError(f"the plugin {name!r} in {TRANSPORTS} is no transport: {make!r}")
+        return transport
+
     def mount(self, app: Any, path: str = "", tags: list[str] | None = None) -> None:
         """Add the routes of every installed transport to a Starlette or FastAPI application.
 
@@ -285,7 +314,7 @@ class Stream:
         if not installed:
             raise MissingPackageError("Stream.mount", "fastrtc-websocket")
         for name in installed:
-            self._transport(name, "Stream.mount").mount(app, path.rstrip("/"), tags)
+            self.transport(name, "Stream.mount").mount(app, path.rstrip("/"), tags)
 
     async def offer(self, body: Any, request: Any = None) -> Any:
         """Answer a WebRTC client from a route of the application's own; see fastrtc-webrtc.
@@ -332,20 +361,8 @@ class Stream:
     def ui(self, blocks: Any) -> None:
         self._ui = blocks
 
-    def _transport(self, name: str, what: str) -> TransportPlugin:
-        if name not in self._transports:
-            try:
-                make = plugins.load(TRANSPORTS, name)
-            except PluginNotFoundError:
-                raise MissingPackageError(what, _PACKAGES[name]) from None
-            transport = make(self) if callable(make) else None
-            if not isinstance(transport, TransportPlugin):
-                raise PluginError(f"the plugin {name!r} in {TRANSPORTS} is no transport: {make!r}")
-            self._transports[name] = transport
-        return self._transports[name]
-
     def _way_in(self, transport: str, method: str) -> Callable[..., Any]:
-        found: Callable[..., Any] = getattr(self._transport(transport, f"Stream.{method}"), method)
+        found: Callable[..., Any] = getattr(self.transport(transport, f"Stream.{method}"), method)
         return found
 
 

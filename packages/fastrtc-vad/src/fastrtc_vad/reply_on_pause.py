@@ -89,7 +89,7 @@ class ReplyOnPause(StreamHandler):
         self.can_interrupt = can_interrupt
         self.model = as_streaming(model or get_silero_model(), model_options)
         self.state = AppState()
-        self._required = required_inputs(fn)
+        required_inputs(fn)  # a function that can't be called shows now
         self._replies: Iterator[EmitType] | None = None
         self._listener: Listener | None = None
 
@@ -208,7 +208,7 @@ class ReplyOnPause(StreamHandler):
                 yield output
 
     async def _wait_for_inputs(self) -> None:
-        if self._required <= len(self.current_args()):
+        if required_inputs(self.fn) <= len(self.current_args()):
             return
         if self.phone_mode:
             raise HandlerError(

@@ -25,7 +25,6 @@ from starlette.routing import Route, Router
 
 from fastrtc_core.origins import origin_allowed
 from fastrtc_webrtc.http import failed, read_body
-from fastrtc_webrtc.iceservers import ConfigurationError
 from fastrtc_webrtc.whip import WhipRoutes
 
 if TYPE_CHECKING:
@@ -156,19 +155,8 @@ class SignallingRoutes:
 
     async def configuration(self, _: Request) -> Response:
         """Tell a page what it needs to know to connect."""
-        transport, stream = self._transport, self._transport.stream
-        try:
-            configuration = await transport.signalling.client_configuration.get()
-        except ConfigurationError:
-            return failed("configuration_failed", "the server has no ICE configuration to give")
-        content = {
-            "rtcConfiguration": configuration,
-            "trackConstraints": stream.track_constraints,
-            "rtpParams": stream.rtp_params,
-            "mode": stream.mode,
-            "modality": stream.modality,
-        }
-        return JSONResponse(content, headers={"Cache-Control": "no-store"})
+        status, content = await self._transport.configuration()
+        return JSONResponse(content, status, headers={"Cache-Control": "no-store"})
 
 
 def _add_offer(

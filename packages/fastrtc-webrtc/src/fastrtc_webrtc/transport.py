@@ -20,6 +20,7 @@ from fastrtc_core import (
 from fastrtc_core.messages import JSON
 from fastrtc_webrtc.candidates import client_address
 from fastrtc_webrtc.connection import TRANSPORT
+from fastrtc_webrtc.iceservers import ConfigurationError
 from fastrtc_webrtc.libopus import libopus
 from fastrtc_webrtc.protocol import (
     SUCCESS,
@@ -111,6 +112,21 @@ class WebRTCTransport:
         who = self.who(request) if request is not None else ConnectionRequest(TRANSPORT)
         _, reply = await self.reply(_text(body), None, who)
         return reply
+
+    async def configuration(self) -> Reply:
+        """Return what a page needs to know to connect."""
+        stream = self.stream
+        try:
+            configuration = await self.signalling.client_configuration.get()
+        except ConfigurationError:
+            return failure("configuration_failed", "the server has no ICE configuration to give")
+        return 200, {
+            "rtcConfiguration": configuration,
+            "trackConstraints": stream.track_constraints,
+            "rtpParams": stream.rtp_params,
+            "mode": stream.mode,
+            "modality": stream.modality,
+        }
 
     def who(self, request: Request) -> ConnectionRequest:
         """Return who has sent an HTTP request."""

@@ -88,6 +88,9 @@ if TYPE_CHECKING:  # what editors and type checkers see; the same names as in _P
     from fastrtc_core.speech import get_stt_model as get_stt_model
     from fastrtc_core.speech import get_tts_model as get_tts_model
     from fastrtc_core.speech import stt_for_chunks as stt_for_chunks
+    from fastrtc_gradio import UIArgs as UIArgs
+    from fastrtc_gradio import WebRTC as WebRTC
+    from fastrtc_gradio import WebRTCData as WebRTCData
     from fastrtc_stt import MoonshineSTT as MoonshineSTT
     from fastrtc_telephony import Asterisk as Asterisk
     from fastrtc_telephony import Call as Call
@@ -221,6 +224,7 @@ _PARTS: Final[dict[str, tuple[str, ...]]] = {
         "get_tts_model",
         "stt_for_chunks",
     ),
+    "fastrtc_gradio": ("UIArgs", "WebRTC", "WebRTCData"),
     "fastrtc_stt": ("MoonshineSTT",),
     "fastrtc_telephony": (
         "Asterisk",

@@ -4,7 +4,7 @@ import { KINDS } from "./devices.js";
 import { Messages } from "./messages.js";
 import { Peer } from "./peer.js";
 import { restore } from "./recovery.js";
-import { Signalling } from "./signalling.js";
+import { Signalling, overHttp } from "./signalling.js";
 import { WebRTCError } from "./words.js";
 
 /** Milliseconds for the first connection. */
@@ -60,7 +60,8 @@ export class Call {
     this.#options = options;
     this.#media = media;
     this.#handlers = handlers;
-    this.#signalling = new Signalling(options.url, this.id, this.signal);
+    const exchange = options.exchange ?? overHttp(options.url);
+    this.#signalling = new Signalling(exchange, this.id, this.signal);
     this.messages = new Messages(
       (message) => this.#received(message),
       (text) => handlers.problem("warning", text),

@@ -22,6 +22,7 @@ import { summarise } from "./stats.js";
 /**
  * @typedef {object} Options of a conversation, each optional
  * @property {string | URL} [url] of the stream, above `webrtc/`; where this module is from
+ * @property {import("./signalling.js").Exchange} [exchange] carries requests in place of HTTP
  * @property {"send-receive" | "send" | "receive"} [mode]
  * @property {"audio" | "video" | "audio-video"} [modality]
  * @property {object} [constraints] MediaTrackConstraints, or `{audio, video}` of them

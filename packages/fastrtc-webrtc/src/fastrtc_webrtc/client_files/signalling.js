@@ -6,27 +6,67 @@ import { WebRTCError, WORDS, refusal } from "./words.js";
 const PATIENCE = 10_000;
 const BYE_PATIENCE = 1_000;
 
+/**
+ * Carries a request to the server. Rejects where that cannot be reached.
+ *
+ * @callback Exchange
+ * @param {string} path `webrtc/config` or `webrtc/offer`
+ * @param {object | null} body what is posted; null asks for something
+ * @param {{signal: AbortSignal, last?: boolean, leaving?: boolean}} options `last`: nothing comes
+ *   after it; `leaving`: neither does the page live on
+ * @returns {Promise<{status: number, answer: object}>} an HTTP status, and JSON
+ */
+
+/** @returns {Exchange} by HTTP, below `base` */
+export function overHttp(base) {
+  const above = new URL(base);
+  if (!above.pathname.endsWith("/")) above.pathname += "/";
+  return async (path, body, { signal, last = false, leaving = false }) => {
+    const url = new URL(path, above);
+    if (leaving) {
+      navigator.sendBeacon(url, JSON.stringify(body));
+      return { status: 200, answer: {} };
+    }
+    const response = await fetch(url, { ...request(body, last), signal });
+    const { status } = response;
+    if (last) return { status, answer: {} };
+    try {
+      return { status, answer: await response.json() };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { status, answer: null };
+    }
+  };
+}
+
+/** A goodbye has no type, so that browsers need not ask before they send it to another origin. */
+function request(body, last) {
+  if (body === null) return { method: "GET" };
+  const posted = { method: "POST", body: JSON.stringify(body) };
+  if (last) return { ...posted, keepalive: true };
+  return { ...posted, headers: { "Content-Type": "application/json" } };
+}
+
 export class Signalling {
-  #base;
+  #exchange;
   #signal;
   #id;
   #token = null;
 
   /**
-   * @param {string | URL} base URL of the stream, above its `webrtc/` routes
+   * @param {Exchange} exchange
    * @param {string} id of the session, chosen by the client
    * @param {AbortSignal} signal ends what is under way
    */
-  constructor(base, id, signal) {
-    this.#base = new URL(base);
-    if (!this.#base.pathname.endsWith("/")) this.#base.pathname += "/";
+  constructor(exchange, id, signal) {
+    this.#exchange = exchange;
     this.#id = id;
     this.#signal = signal;
   }
 
   /** What the stream is, and what the browser's connection should be like. */
   config() {
-    return this.#request("webrtc/config", { method: "GET" });
+    return this.#request("webrtc/config", null);
   }
 
   /**
@@ -56,16 +96,11 @@ export class Signalling {
    */
   async bye(leaving = false) {
     if (this.#token === null) return;
-    const url = new URL("webrtc/offer", this.#base);
-    const body = JSON.stringify({ type: "bye", webrtc_id: this.#id, token: this.#token });
+    const body = { type: "bye", webrtc_id: this.#id, token: this.#token };
     this.#token = null;
-    if (leaving) {
-      navigator.sendBeacon(url, body);
-      return;
-    }
     const signal = AbortSignal.timeout(BYE_PATIENCE);
     try {
-      await fetch(url, { method: "POST", body, keepalive: true, signal });
+      await this.#exchange("webrtc/offer", body, { signal, last: true, leaving });
     } catch {
       // A server that cannot be reached will miss the client by itself.
     }
@@ -77,30 +112,27 @@ export class Signalling {
   }
 
   #post(body, signal = this.#signal) {
-    const headers = { "Content-Type": "application/json" };
-    const init = { method: "POST", headers, body: JSON.stringify(body) };
-    return this.#request("webrtc/offer", init, signal);
+    return this.#request("webrtc/offer", body, signal);
   }
 
-  async #request(path, init, end = this.#signal) {
+  async #request(path, body, end = this.#signal) {
     const timeout = AbortSignal.timeout(PATIENCE);
     const signal = end ? AbortSignal.any([end, timeout]) : timeout;
-    let answer;
-    let response;
+    let reply;
     try {
-      response = await fetch(new URL(path, this.#base), { ...init, signal });
-      answer = await response.json();
-    } catch (error) {
+      reply = await this.#exchange(path, body, { signal });
+    } catch {
       this.#signal.throwIfAborted();
-      throw response ? unexpected(response) : new WebRTCError("unreachable", WORDS.unreachable);
+      throw new WebRTCError("unreachable", WORDS.unreachable);
     }
+    const { status, answer } = reply;
     if (answer?.status === "failed") throw refusal(answer.meta ?? {});
-    if (!response.ok) throw unexpected(response);
+    if (answer === null || status >= 400) throw unexpected(status);
     return answer;
   }
 }
 
-function unexpected({ status }) {
+function unexpected(status) {
   const code = status >= 500 ? "unreachable" : "unexpected_answer";
   return new WebRTCError(code, `The server gave an answer without meaning (status ${status}).`);
 }

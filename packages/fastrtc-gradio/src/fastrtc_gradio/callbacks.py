@@ -1,0 +1,143 @@
+"""Functions that Gradio calls, made of the application's and of a `Link`."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+
+from fastrtc_core import Session, get_current_context
+from fastrtc_core.signatures import unwrapped
+from fastrtc_gradio.data import Typed, WebRTCData
+from fastrtc_gradio.link import Link, NotYoursError
+
+Function = Callable[..., Any]
+Value = WebRTCData | str | None
+
+
+def id_of(value: Value) -> str | None:
+    """Return the session's id of what a component's ``preprocess`` gave."""
+    return value.webrtc_id if isinstance(value, WebRTCData) else value
+
+
+def user_of(request: gr.Request) -> str:
+    """Return who is at the page: Gradio's hash, one for each window."""
+    return request.session_hash or ""
+
+
+def input_setter(link: Link, *, textbox: bool) -> Function:
+    """Return the function that takes the values of inputs to a session's handler."""
+
+    async def set_input(request: gr.Request, value: Value, *args: object) -> None:
+        session = _mine(link, request, value)
+        if session is not None:
+            session.set_args(*([Typed("")] if textbox else []), *args)
+
+    return set_input
+
+
+def text_taker(link: Link) -> Function:
+    """Return the function that has a session's handler reply to what was typed."""
+
+    async def take_text(request: gr.Request, value: Value, *args: object) -> None:
+        session = _mine(link, request, value)
+        if session is None or not isinstance(value, WebRTCData) or not value.textbox.strip():
+            return
+        session.interrupt()
+        session.set_args(Typed(value.textbox), *args)
+        session.handler.trigger_response()  # type: ignore[attr-defined]  # checked by `for_textbox`
+
+    return take_text
+
+
+def for_textbox(handler: Any) -> Any:
+    """Return a handler like this one whose function takes `WebRTCData` in place of sound.
+
+    Raises:
+        TypeError: It has no function to call when somebody has typed.
+
+    """
+    if not callable(getattr(handler, "trigger_response", None)) or not hasattr(handler, "fn"):
+        raise TypeError(
+            "the variant 'textbox' takes ReplyOnPause(fn) or another handler with a function fn "
+            f"and the method trigger_response, not {handler!r}"
+        )
+    handler = handler.copy()
+    handler.fn = _with_data(handler.fn)
+    return handler
+
+
+def outputs_shower(link: Link, fn: Function) -> Function:
+    """Return the function that calls `fn` with the inputs and one `AdditionalOutputs` more."""
+
+    def arguments(
+        event: gr.EventData, request: gr.Request, value: Value, *inputs: object
+    ) -> tuple[object, ...]:
+        number = getattr(event, "number", None)
+        if not isinstance(number, int):
+            raise gr.Error("This event has no number of an output.")
+        try:
+            found = link.output(id_of(value), user_of(request), number)
+        except NotYoursError as error:
+            raise gr.Error(str(error)) from None
+        if found is None:
+            raise gr.Error("An output came too late to be shown: too many came at once.")
+        return (*inputs, *found.args)
+
+    return shaped_like(fn, arguments)
+
+
+def shaped_like(fn: Function, arguments: Callable[..., tuple[object, ...]]) -> Function:
+    """Return a function that calls `fn` with the arguments that `arguments` makes of its own.
+
+    It is sync or async, and a generator or none, as `fn` is; its signature is that of `arguments`.
+    """
+    inner = unwrapped(fn)
+    shaped: Function
+    if isasyncgenfunction(inner):
+
+        async def shaped(*given: object) -> AsyncIterator[object]:
+            async with aclosing(fn(*arguments(*given))) as items:
+                async for item in items:
+                    yield item
+
+    elif isgeneratorfunction(inner):
+
+        def shaped(*given: object) -> Iterator[object]:
+            yield from fn(*arguments(*given))
+
+    elif iscoroutinefunction(inner):
+
+        async def shaped(*given: object) -> object:
+            return await fn(*arguments(*given))
+
+    else:
+
+        def shaped(*given: object) -> object:
+            return fn(*arguments(*given))
+
+    return wraps(arguments)(shaped)
+
+
+def _mine(link: Link, request: gr.Request, value: Value) -> Session | None:
+    try:
+        return link.session(id_of(value), user_of(request))
+    except NotYoursError as error:
+        raise gr.Error(str(error)) from None
+
+
+def _with_data(fn: Function) -> Function:
+    """Return a function like this one that takes sound, text and inputs."""
+
+    def arguments(
+        audio: tuple[int, NDArray[np.int16]], typed: Typed, *inputs: object
+    ) -> tuple[object, ...]:
+        text = typed.take()
+        said = None if text or audio[1].size == 0 else audio
+        return (WebRTCData(get_current_context().webrtc_id, text, said), *inputs)
+
+    return shaped_like(fn, arguments)
