@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -24,15 +25,27 @@ def loudest_hertz(sound: NDArray[np.int16], rate: int) -> float:
     return float(np.argmax(spectrum) * rate / sound.size)
 
 
-def test_every_example_is_listed_and_tested() -> None:
-    names = {path.stem for path in EXAMPLES.glob("*.py")}
+def programs() -> set[str]:
+    """All examples, by what `running` knows them by; of a folder, its ``app.py``."""
+    files = {path.stem for path in EXAMPLES.glob("*.py")}
+    return files | {f"{path.parent.name}/app" for path in EXAMPLES.glob("*/app.py")}
+
+
+def test_every_example_is_listed_and_driven() -> None:
     listed = (EXAMPLES / "README.md").read_text()
-    tested = {"echo", "greeting", "radio", "stream_handler", "async_stream_handler"}
-    with_pictures = {"mirror", "sunrise", "audio_video"}  # see test_pictures.py
-    hosted = {"deepgram_speech", "elevenlabs_speech", "openai_speech"}  # see test_hosted_speech.py
-    telephone = {"telephone_menu", "telephone_outbound"}  # see test_telephone.py
-    assert names == tested | with_pictures | hosted | telephone | {"custom_routes", "lean_server"}
-    assert all(f"`{name}.py`" in listed for name in names)
+    modules = Path(__file__).parent.rglob("test_*.py")
+    tests = "\n".join(path.read_text() for path in modules)
+    for name in programs():
+        assert f"`{name.removesuffix('app')}" in listed, name
+        assert re.search(rf"""["/]{name}(\.py)?["']""", tests), name
+
+
+def test_the_table_of_the_documentation_names_examples_that_are_there() -> None:
+    listed = (EXAMPLES / "README.md").read_text()
+    named = set(re.findall(r"`([a-z_]+\.py|[a-z_]+/)`", listed))
+    assert named == {path.name for path in EXAMPLES.glob("*.py")} | {
+        f"{path.name}/" for path in EXAMPLES.iterdir() if path.is_dir() and path.name[0] != "_"
+    }
 
 
 async def test_echo_gives_back_what_was_said(running: Running, question: Audio) -> None:

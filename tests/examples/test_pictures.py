@@ -9,7 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from fastrtc_webrtc.testing import Picture, RTCClient, http_post
-from fastrtc_webrtc.testing.media import flat_picture, mean_color, tone, tone_level
+from fastrtc_webrtc.testing.media import (
+    flat_picture,
+    mean_color,
+    numbered_picture,
+    read_number,
+    tone,
+    tone_level,
+)
 
 Running = Callable[[str], AbstractContextManager[str]]
 
@@ -47,6 +54,34 @@ async def test_mirror_gives_back_what_is_left_on_the_right(running: Running) -> 
             sending = tasks.create_task(keep_sending(client, half_and_half()))
             await client.video.pictures.match(is_left(BLUE))
             sending.cancel()
+
+
+async def test_a_slow_filter_never_falls_behind(running: Running) -> None:
+    shown = 0
+
+    async def show_numbers(client: RTCClient) -> None:
+        nonlocal shown
+        while True:
+            shown += 1
+            client.send_picture(numbered_picture(shown))
+            await asyncio.sleep(1 / 30)
+
+    with running("slow_filter") as url:
+        async with (
+            http_post(url) as post,
+            RTCClient(post, audio=None, video="sendrecv") as client,
+            asyncio.TaskGroup() as tasks,
+        ):
+            sending = tasks.create_task(show_numbers(client))
+            behind: list[int] = []
+            while len(behind) < 10:
+                picture = await client.video.pictures.next()
+                number = read_number(np.flip(picture.pixels, axis=0))
+                if number is not None:
+                    behind.append(shown - number)
+            sending.cancel()
+    assert shown > 30  # of which it had time for ten
+    assert max(behind[5:]) < 25
 
 
 async def test_sunrise_is_seen_by_two_at_the_same_time(running: Running) -> None:

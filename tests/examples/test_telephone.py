@@ -1,10 +1,17 @@
 """The telephone examples, rung by the fake carrier."""
 
 import asyncio
+import json
+import os
 import re
+import signal
 import socket
-from collections.abc import Callable
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +20,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fastrtc.talk import talk_to
 from fastrtc_telephony.testing import Phone, RefusedError, dial
 from fastrtc_telephony.testing.dialects.twilio import TwilioDialect
 
@@ -122,3 +130,73 @@ async def test_machines_are_left_a_message(
             order = {"to": "+14155550123"}
             answer = await client.post(f"{url}/call", json=order)
             assert answer.status_code == 401
+
+
+async def test_routes_of_ones_own_serve_telephones_and_pages(running: Running) -> None:
+    silence = (24000, np.zeros((1, 24000), np.int16))
+    with running("telephone_own_routes") as url:
+        async with dial(url, secrets=SECRETS, path="/incoming-call") as phone:
+            await hears(phone, 330)
+            assert "One moment, please." in str(phone.report().notes)
+        async with httpx.AsyncClient(base_url=url) as client, asyncio.TaskGroup() as tasks:
+            talking = tasks.create_task(talk_to(url, silence, tail=1.0, session_id="page"))
+            body = {"webrtc_id": "page", "hertz": 660.0}
+            while (await client.post("/input_hook", json=body)).status_code == 404:
+                await asyncio.sleep(0.05)  # not connected yet
+    talk = talking.result()
+    assert "send_input" in {notice.type for notice in talk.notices}
+    heard = talk.heard[0, -talk.rate // 2 :]
+    spectrum = np.abs(np.fft.rfft(heard * np.hanning(heard.size)))
+    assert np.argmax(spectrum) * talk.rate / heard.size == pytest.approx(660, abs=10)
+
+
+@pytest.fixture
+def fastphone() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A server that gives a telephone number, and what it was told by whom."""
+    asked: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append(body | {"token": self.headers["Authorization"]})
+            answer = {"phone": "+1 415 555 0100", "code": "123456", "reset_date": "1 Dec"}
+            data = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_port}", asked
+        http.shutdown()
+        thread.join()
+
+
+async def test_a_temporary_number_leads_to_the_echo(
+    fastphone: tuple[str, list[dict[str, str]]], question: Audio
+) -> None:
+    service, asked = fastphone
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    settings = {"FASTRTC_FASTPHONE_URL": service, "FASTRTC_TUNNEL": f"http://127.0.0.1:{port}"}
+    settings |= {"HF_TOKEN": "hf_token", "PORT": str(port)}
+    program = await asyncio.create_subprocess_exec(
+        sys.executable,
+        ROOT / "examples/fastphone.py",
+        env=os.environ | settings,
+        stdout=subprocess.PIPE,
+    )
+    assert program.stdout is not None
+    told = (await program.stdout.readline()).decode()
+    assert "call +1 415 555 0100, code 123 456" in told
+    assert asked == [{"url": f"127.0.0.1:{port}", "token": "hf_token"}]
+    async with dial(f"http://127.0.0.1:{port}") as phone:
+        await phone.say(*question)
+        await until(lambda: phone.played() > 1.5)
+    program.send_signal(signal.SIGINT)
+    await asyncio.wait_for(program.wait(), 20)

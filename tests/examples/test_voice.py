@@ -1,0 +1,120 @@
+"""The examples that understand and speak are run as programs, and talked to.
+
+To all at the same time: conversations take their time.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fastrtc.talk import Talk, talk_to
+from fastrtc_core.speech import get_stt_model
+
+Audio = tuple[int, NDArray[np.int16]]
+Running = Callable[..., AbstractContextManager[str]]
+Say = Callable[[str], Audio]
+
+RATE = 24000
+QUESTION = "where are you from"  # pocketsphinx's dictation understands it, which is rare
+COMMAND = "tell me a joke"
+
+
+def silence(seconds: float) -> Audio:
+    return RATE, np.zeros((1, round(seconds * RATE)), np.int16)
+
+
+def join(*parts: Audio) -> Audio:
+    return RATE, np.concatenate([samples for _, samples in parts], axis=1)
+
+
+def sound_seconds(talk: Talk) -> float:
+    """How much of what was heard is no silence."""
+    windows = talk.heard[0][: talk.heard.size // 480 * 480].reshape(-1, 480)
+    return float((np.abs(windows).max(axis=1) > 300).sum()) * 480 / talk.rate
+
+
+def logged(talk: Talk) -> list[object]:
+    return [notice.data for notice in talk.notices if notice.type == "log"]
+
+
+@pytest.fixture(scope="module")
+def held(running: Running, openai: Any, say: Say) -> dict[str, list[Talk]]:
+    """Conversations with all of them, of which the language model has two."""
+    sayings = {
+        "llm_voice_chat": [join(say(QUESTION), silence(4), say(QUESTION)), say(QUESTION)],
+        "hello_computer": [join(silence(3), say(COMMAND), say(f"hello computer, {COMMAND}"))],
+        "patient_listener": [join(say(QUESTION), say(QUESTION))],
+        "spoken_welcome": [join(silence(4), say(QUESTION))],
+    }
+
+    async def talks_with(url: str, audios: list[Audio]) -> list[Talk]:
+        async with asyncio.TaskGroup() as tasks:
+            talks = [tasks.create_task(talk_to(url, audio)) for audio in audios]
+        return [talk.result() for talk in talks]
+
+    def hold(name: str) -> list[Talk]:
+        with running(name, env=openai.env) as url:
+            return asyncio.run(talks_with(url, sayings[name]))
+
+    with ThreadPoolExecutor() as threads:
+        return dict(zip(sayings, threads.map(hold, sayings), strict=True))
+
+
+def test_a_language_model_remembers_its_talk_and_nobody_elses(
+    held: dict[str, list[Talk]], openai: Any
+) -> None:
+    answer = f"You said {QUESTION}. This is turn 1. "
+    assert sorted(openai.chats(), key=len) == [
+        [("user", QUESTION)],
+        [("user", QUESTION)],
+        [("user", QUESTION), ("assistant", answer), ("user", QUESTION)],
+    ]
+    assert openai.asked[0].headers["authorization"] == "Bearer the key"
+    first, second = held["llm_voice_chat"][0].turns
+    assert min(first.reply_seconds, second.reply_seconds) > 2
+
+
+async def test_a_language_model_that_refuses_is_told(
+    running: Running, openai: Any, say: Say
+) -> None:
+    openai.refusal = "Incorrect API key provided."
+    with running("llm_voice_chat", env=openai.env) as url:
+        talk = await talk_to(url, say(QUESTION), tail=1.5)
+    (told,) = [notice.data for notice in talk.notices if notice.type == "error"]
+    assert "did not answer" in str(told)
+    assert openai.refusal in str(told)
+
+
+def test_the_computer_answers_when_it_is_greeted(held: dict[str, list[Talk]]) -> None:
+    (talk,) = held["hello_computer"]
+    assert np.abs(talk.heard[0, : 2 * talk.rate]).max() > 1000  # it is the first to speak
+    assert [notice.type for notice in talk.notices].count("stopword") == 1
+    assert logged(talk).count("pause_detected") == 2
+    assert logged(talk).count("response_starting") == 1
+    assert talk.turns[-1].reply_seconds > 2  # and what it tells is a joke
+    stt: Any = get_stt_model("pocketsphinx", phrases=["why was the computer cold", "it is noon"])
+    said = talk.turns[-1].spoke
+    assert said is not None
+    begin = round((said.end + (talk.turns[-1].delay or 0)) * talk.rate)
+    assert (
+        stt.stt((talk.rate, talk.heard[:, begin : begin + 2 * talk.rate]))
+        == "why was the computer cold"
+    )
+
+
+def test_a_patient_listener_waits(held: dict[str, list[Talk]]) -> None:
+    (talk,) = held["patient_listener"]
+    assert logged(talk).count("pause_detected") == 1  # a second's pause did not end the turn
+    assert sound_seconds(talk) == pytest.approx(0.6, abs=0.25)  # of the beeps for three seconds
+
+
+def test_a_welcome_is_spoken_and_so_is_the_answer(held: dict[str, list[Talk]]) -> None:
+    (talk,) = held["spoken_welcome"]
+    assert np.abs(talk.heard[0, : 2 * talk.rate]).max() > 1000
+    assert talk.turns[-1].reply_seconds > 1
