@@ -232,7 +232,7 @@ def visit(browser: Callable[[str], Browser]) -> Iterator[Callable[..., Visit]]:
                     seen.faults.append(message.text)
 
             def on_request(request: Request) -> None:
-                if not request.url.startswith(url):
+                if not request.url.removeprefix("blob:").startswith(url):
                     seen.faults.append(f"asked for {request.url}")
 
             seen.page.on("pageerror", lambda error: seen.faults.append(str(error)))

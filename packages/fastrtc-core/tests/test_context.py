@@ -69,6 +69,19 @@ async def test_sessions_are_told_apart() -> None:
     assert a.id != b.id
 
 
+@in_virtual_time
+async def test_what_others_have_said_is_its_session_s() -> None:
+    def silence() -> tuple[int, np.ndarray]:
+        note("said")
+        return 24000, np.zeros(10, np.int16)
+
+    async with connect(Stream(Async, modality="audio")) as client:
+        with pytest.raises(RuntimeError):
+            get_current_context()  # this task belongs to none
+        await client.session.say(silence).wait()
+    assert seen["said"] == client.id
+
+
 def test_there_is_none_outside() -> None:
     with pytest.raises(RuntimeError, match="inside handlers only"):
         get_current_context()

@@ -163,6 +163,27 @@ async def test_a_response_can_be_triggered_by_hand() -> None:
 
 
 @in_virtual_time
+async def test_a_response_that_is_triggered_before_the_beginning_comes_then() -> None:
+    turns: list[Audio] = []
+
+    def reply(audio: Audio) -> Iterator[Audio]:
+        turns.append(audio)
+        yield tone(0.1)
+
+    class Eager(ReplyOnPause):
+        async def run_session(self, session: Session) -> None:
+            self.trigger_response()
+            await asyncio.sleep(0.1)
+            await super().run_session(session)
+
+    handler = Eager(reply, input_sample_rate=RATE, model=ScriptedModel([]))
+    async with connect(Stream(handler, modality="audio")) as client:
+        await say(client, [], 0.5)
+    [(_, turn)] = turns
+    assert turn.shape == (1, 0)
+
+
+@in_virtual_time
 async def test_reset_stops_the_reply_and_forgets_the_turn() -> None:
     replies = 0
 

@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -241,9 +242,11 @@ class Session:
     def start(self, work: Coroutine[object, object, None], where: str) -> asyncio.Task[None]:
         """Run a coroutine as long as the session lives.
 
-        Its failure is reported and ends the session.
+        Its failure is reported and ends the session. Whoever calls, it is this session's.
         """
-        task = self._tasks.create_task(self._supervise(work, where))
+        here = copy_context()
+        here.run(context.enter, self)
+        task = self._tasks.create_task(self._supervise(work, where), context=here)
         task.add_done_callback(lambda _: work.close())  # it may be cancelled before it began
         return task
 

@@ -6,70 +6,42 @@ nothing has to be mounted, and a page behind a proxy, below a path or behind a l
 """
 
 import secrets
-from abc import ABCMeta
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import gradio as gr
 from gradio.blocks import Block
-from gradio.component_meta import updateable
 from gradio.components import Component, Timer
 from gradio.components.base import server
-from gradio.context import Context
-from gradio.events import Dependency, EventListener
+from gradio.events import Dependency
 from starlette.requests import Request
 
-from fastrtc_core import ConnectionRequest, Stream
+from fastrtc_core import ConnectionRequest, Session, Stream
 from fastrtc_core.factory import HandlerType, Modality
 from fastrtc_core.messages import JSON
 from fastrtc_core.session import Mode
 from fastrtc_core.stream import RTCConfiguration
-from fastrtc_gradio.callbacks import (
-    for_textbox,
-    id_of,
-    input_setter,
-    outputs_shower,
-    text_taker,
-)
+from fastrtc_gradio.callbacks import for_textbox, id_of
 from fastrtc_gradio.data import WebRTCData
-from fastrtc_gradio.link import Link
+from fastrtc_gradio.link import Link, Reply
 from fastrtc_gradio.looks import Looks, Variant
+from fastrtc_gradio.metaclass import WithoutStub
 from fastrtc_gradio.modules import component_file, modules
+from fastrtc_gradio.wiring import (
+    START,
+    Blocks,
+    SendInputOn,
+    answer_typed,
+    as_list,
+    end_with_the_page,
+    give_inputs,
+    show_outputs,
+    start_by,
+)
 from fastrtc_webrtc.protocol import failure
 
-Blocks = Block | Sequence[Block] | set[Block] | None
-SendInputOn = Literal["submit", "change"]
 
-EVENTS: Final = ("tick", "state_change", "submit", "start_recording", "stop_recording")
-
-START: Final = "start_webrtc_stream"
-"""A value that has the page start, as an event's function may return it."""
-
-SHOWN: Final = "(value) => { globalThis.fastrtcShown?.(value?.webrtc_id); }"
-"""Tells the page that an additional output is shown, see ``outputs.js``."""
-
-
-_QUIET: Final[dict[str, Any]] = {
-    "api_visibility": "private",
-    "queue": False,
-    "show_progress": "hidden",
-}
-"""Of events that are part of the machinery: at once, and nothing of them is shown."""
-
-
-class _WithoutStub(type(gr.HTML)):  # type: ignore[misc]  # its type is only known to run time
-    """Gradio's metaclass, but for the ``.pyi`` file that it writes beside each component's source:
-    into an installation, and with what type checkers would then take for the truth."""
-
-    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
-        namespace["__init__"] = updateable(namespace["__init__"])
-        listeners = [EventListener(event) for event in EVENTS]
-        namespace |= {listener.event_name: listener.listener for listener in listeners}
-        namespace["EVENTS"] = [*gr.HTML.EVENTS, *listeners]
-        return ABCMeta.__new__(mcs, name, bases, namespace)
-
-
-class WebRTC(gr.HTML, metaclass=_WithoutStub):
+class WebRTC(gr.HTML, metaclass=WithoutStub):
     """Audio, video or both, to and from a Python function, in a Gradio page.
 
     Its value is the id of the session, None before there was one; `WebRTCData` in the variant
@@ -201,13 +173,13 @@ class WebRTC(gr.HTML, metaclass=_WithoutStub):
 
     # The documented events
 
-    def stream(  # noqa: PLR0913, PLR0917 - the documented interface
+    def stream(  # type: ignore[override]  # noqa: PLR0913, PLR0917 - the documented interface
         self,
         fn: HandlerType | Stream,
         inputs: Blocks = None,
         outputs: Blocks = None,
         js: str | None = None,
-        concurrency_limit: int | None | Literal["default"] = "default",
+        concurrency_limit: int | Literal["default"] | None = "default",
         concurrency_id: str | None = None,
         time_limit: float | None = None,
         trigger: Callable[..., Any] | None = None,
@@ -241,26 +213,22 @@ class WebRTC(gr.HTML, metaclass=_WithoutStub):
         if send_input_on not in ("change", "submit"):
             raise ValueError(f"send_input_on must be change or submit, not {send_input_on!r}")
         link = self._link = Link(self._stream_of(fn, concurrency_limit, time_limit))
-        event = {"concurrency_id": concurrency_id, "js": js, **_QUIET}
-        give = input_setter(link, textbox=self.variant == "textbox")
-        for component in values:
-            changed = getattr(component, send_input_on, None)
-            if changed is not None:
-                changed(give, [self, *values], None, trigger_mode="always_last", **event)
-        if trigger is not None:
-            trigger(lambda: START, None, self, **_QUIET)
         if self.variant == "textbox":
-            self.submit(text_taker(link), [self, *values], None, trigger_mode="multiple", **event)
-        self._when_the_page_is_left(link)
-        return self.tick(give, [self, *values], None, trigger_mode="multiple", **event)
+            answer_typed(self, link, values, concurrency_id=concurrency_id, js=js)
+        if trigger is not None:
+            start_by(trigger, self)
+        end_with_the_page(link)
+        return give_inputs(
+            self, link, values, on=send_input_on, concurrency_id=concurrency_id, js=js
+        )
 
-    def on_additional_outputs(  # noqa: PLR0913, PLR0917 - the documented interface
+    def on_additional_outputs(
         self,
         fn: Callable[..., Any],
         inputs: Blocks = None,
         outputs: Blocks = None,
         js: str | None = None,
-        concurrency_limit: int | None | Literal["default"] = "default",
+        concurrency_limit: int | Literal["default"] | None = "default",
         concurrency_id: str | None = None,
         show_progress: Literal["full", "minimal", "hidden"] = "hidden",
         queue: bool = True,
@@ -286,24 +254,27 @@ class WebRTC(gr.HTML, metaclass=_WithoutStub):
         if self._link is None:
             raise ValueError("call stream() before on_additional_outputs()")
         self.props["options"]["listeners"] += 1
-        shown = self.state_change(
-            outputs_shower(self._link, fn),
-            [self, *_list(inputs)],
+        return show_outputs(
+            self,
+            self._link,
+            fn,
+            as_list(inputs),
             outputs,
             js=js,
             concurrency_limit=None if concurrency_limit == "default" else concurrency_limit,
             concurrency_id=concurrency_id,
             show_progress=show_progress,
             queue=queue,
-            trigger_mode="multiple",
-            api_visibility="private",
         )
-        shown.then(None, [self], None, js=SHOWN, **_QUIET)
-        return shown
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The live sessions of its stream."""
+        return () if self._link is None else tuple(self._link.stream.sessions)
 
     # Gradio's side
 
-    def preprocess(self, payload: Any) -> WebRTCData | str | None:
+    def preprocess(self, payload: Any) -> Any:
         """Return the session's id, None before there is one; `WebRTCData` in the textbox."""
         given = payload if isinstance(payload, dict) else {}
         webrtc_id = given.get("webrtc_id")
@@ -321,7 +292,7 @@ class WebRTC(gr.HTML, metaclass=_WithoutStub):
 
     def api_info(self) -> dict[str, Any]:
         """Return the JSON schema of the value."""
-        return {"type": ["object", "null"]}
+        return {"type": "object"}
 
     def example_payload(self) -> None:
         """Return a value as the page gives it: there is none."""
@@ -329,31 +300,24 @@ class WebRTC(gr.HTML, metaclass=_WithoutStub):
     def example_value(self) -> None:
         """Return a value as functions give it: there is none."""
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what the page gets to know: nothing of the server's configuration."""
-        config = super().get_config()
-        return {name: config[name] for name in config if name not in {"mode", "modality"}}
-
-    @server
+    @server  # type: ignore[untyped-decorator]
     async def modules(self, _: Any = None) -> list[list[str]]:
         """Return name and text of the page's modules."""
         return [list(module) for module in modules()]
 
-    @server
-    async def signal(self, body: dict[str, Any], request: gr.Request) -> dict[str, JSON]:
+    @server  # type: ignore[untyped-decorator]
+    async def signal(self, body: Any, request: gr.Request) -> dict[str, JSON]:
         """Take a request of the browser client, see `Link.ask`."""
         if self._link is None:
             message = "This component has no handler yet: its program calls no stream() of it."
-            status, answer = failure("no_handler", message)
-        else:
-            user, who = await _who(request, self._link)
-            status, answer = await self._link.ask(
-                str(body.get("path")), body.get("body"), user, who
-            )
-        return {"status": status, "answer": dict(answer)}
+            return _told(failure("no_handler", message))
+        if not isinstance(body, dict):
+            return _told(failure("bad_request", f"a request is an object, not {body!r:.40}"))
+        user, who = await _who(request, self._link)
+        return _told(await self._link.ask(str(body.get("path")), body.get("body"), user, who))
 
     def _inputs(self, inputs: Blocks) -> list[Block]:
-        values = _list(inputs)
+        values = as_list(inputs)
         if self.mode == "receive":
             if self in values:
                 raise ValueError("in the mode 'receive' the component is no input of stream()")
@@ -365,7 +329,7 @@ class WebRTC(gr.HTML, metaclass=_WithoutStub):
     def _stream_of(
         self,
         fn: HandlerType | Stream,
-        concurrency_limit: int | None | Literal["default"],
+        concurrency_limit: int | Literal["default"] | None,
         time_limit: float | None,
     ) -> Stream:
         if isinstance(fn, Stream):
@@ -379,28 +343,17 @@ class WebRTC(gr.HTML, metaclass=_WithoutStub):
             **self._settings,
         )
 
-    def _when_the_page_is_left(self, link: Link) -> None:
-        page = Context.root_block
-        if page is None:  # inside gr.render, which has no such event: the client's silence tells
-            return
 
-        def leave(request: gr.Request) -> None:
-            link.leave(request.session_hash or "")
-
-        page.unload(leave)
+def _told(reply: Reply) -> dict[str, JSON]:
+    status, answer = reply
+    return {"status": status, "answer": dict(answer)}
 
 
-def _list(blocks: Blocks) -> list[Block]:
-    if blocks is None:
-        return []
-    return [blocks] if isinstance(blocks, Block) else list(blocks)
-
-
-async def _who(request: gr.Request, link: Link) -> tuple[str, ConnectionRequest]:
+async def _who(request: Any, link: Link) -> tuple[str, ConnectionRequest]:
     """Return who is at the page, and where the request came from.
 
     Gradio gives its server functions the web framework's request, whose body it has read.
     """
-    inner = request if isinstance(request, Request) else request.request
+    inner: Request = request if isinstance(request, Request) else request.request
     body = await inner.json()
     return str(body.get("session_hash") or ""), link.transport.who(inner)

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fastrtc_core import AdditionalOutputs, ConnectionRequest, Session, Stream
+from fastrtc_core import AdditionalOutputs, CloseReason, ConnectionRequest, Session, Stream
 from fastrtc_core.messages import JSON
-from fastrtc_core.session import CloseReason
 from fastrtc_webrtc import WebRTCTransport
 from fastrtc_webrtc.protocol import failure
 

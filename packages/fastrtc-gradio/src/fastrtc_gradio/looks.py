@@ -47,7 +47,7 @@ class Looks:
             value = getattr(self, name)
             if isinstance(value, int | float) and not value > 0:
                 raise ValueError(f"{name} must be positive, not {value!r}")
-        if self.icon_radius is not None and not 0 <= self.icon_radius <= 50:  # noqa: PLR2004
+        if self.icon_radius is not None and not 0 <= self.icon_radius <= 50:
             raise ValueError(f"icon_radius is a percentage from 0 to 50, not {self.icon_radius!r}")
         unknown = set(self.button_labels) - set(BUTTON_LABELS)
         if unknown:

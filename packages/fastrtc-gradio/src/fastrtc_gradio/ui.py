@@ -106,7 +106,8 @@ def build_ui(stream: Stream) -> gr.Blocks:
             f"{', '.join(sorted(UIArgs.__annotations__))}"
         )
     title = args.get("title") or "FastRTC"
-    with StreamPage(stream, title) as page:
+    page = StreamPage(stream, title)
+    with page:
         gr.HTML(f"<style>{_page_style(stream)}</style>", padding=False)
         if not args.get("hide_title"):
             gr.Markdown(

@@ -92,6 +92,7 @@ class ReplyOnPause(StreamHandler):
         required_inputs(fn)  # a function that can't be called shows now
         self._replies: Iterator[EmitType] | None = None
         self._listener: Listener | None = None
+        self._triggered = False
 
     def copy(self) -> "ReplyOnPause":
         """Return a new handler with the same settings; the model is shared."""
@@ -154,6 +155,8 @@ class ReplyOnPause(StreamHandler):
     async def _listen(self, session: Session) -> None:
         batcher = batcher_for(self.model)
         listener = self._listener = self._new_listener(self.input_sample_rate)
+        if self._triggered:
+            self._trigger(session)
         unsent: list[JSON] = []
         while True:
             for frame in await session.audio_in.get_all():
@@ -176,6 +179,7 @@ class ReplyOnPause(StreamHandler):
 
     def _trigger(self, session: Session) -> None:
         listener = self._listener
+        self._triggered = listener is None  # before the conversation has begun: then, as it begins
         if listener is not None and not session.closed:
             for event in listener.trigger():
                 self._act(session, listener, event)

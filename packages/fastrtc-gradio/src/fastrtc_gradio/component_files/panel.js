@@ -33,7 +33,7 @@ export class Panel {
     const section = element.querySelector(".rtc");
     this.#stage = new Stage(section, this.#client, this.#options);
     this.#controls = new Controls(section, this.#client, this.#options, {
-      toggle: () => (this.#client.live ? this.#client.close() : this.#talk()),
+      toggle: () => (this.#client.live && !this.#silent ? this.#client.close() : this.#talk()),
       submit: (text) => this.#submit(text),
     });
     this.#listen();
@@ -54,8 +54,8 @@ export class Panel {
 
   /** Begin a conversation with what the person's devices give. */
   #talk() {
-    if (this.#silent) return this.#client.switchTo("audio").then(() => this.#heard());
-    return this.#start();
+    if (!this.#silent) return this.#start();
+    return this.#client.switchTo("audio").then((done) => done && this.#heard());
   }
 
   /** @param {object} [given] options of the client's */
