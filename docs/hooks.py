@@ -10,9 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mkdocs.structure.files import File
-from mkdocs.utils.meta import get_data
-
 ROOT = Path(__file__).parents[1]
 
 PACKAGES = (
@@ -64,6 +61,8 @@ REQUESTS = (
 
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages that are made of other files."""
+    from mkdocs.structure.files import File
+
     pages = {page: _read(source) for source, page in COPIED.items()}
     pages["examples.md"] = _examples()
     pages["changelog.md"] = "".join(_changelogs())
@@ -125,13 +124,12 @@ def requests_elsewhere(site: Path) -> Iterator[tuple[Path, str]]:
     for path in sorted(site.rglob("*")):
         if path.suffix in (".html", ".css", ".js"):
             text = path.read_text(encoding="utf-8")
-            for pattern in REQUESTS:
-                for url in pattern.findall(text):
-                    yield path, url
+            for url in sorted({url for pattern in REQUESTS for url in pattern.findall(text)}):
+                yield path, url
 
 
 def _read(source: str) -> str:
-    return get_data((ROOT / source).read_text(encoding="utf-8"))[0]
+    return (ROOT / source).read_text(encoding="utf-8")
 
 
 def _changelogs() -> Iterator[str]:
