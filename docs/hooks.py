@@ -6,7 +6,7 @@ of them is turned to its page; one that leads to a file with no page becomes pla
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,9 @@ PAGES = {
 
 FENCED = re.compile(r"(^ *```.*?^ *```)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
+CODE = re.compile(r"(?<![`\w])`(\w+)(?:\([^`]*\))?`(?!`)")
+HEADING_OR_LINK = re.compile(r"(^ *#.*$|\[[^\]]*\]\([^)]*\))", re.MULTILINE)
+DIRECTIVE = re.compile(r"^::: (\S+)$", re.MULTILINE)
 EXAMPLE = re.compile(r"`([\w/]+(?:\.py|/))`")
 
 REQUESTS = (
@@ -76,7 +79,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     uri = page.file.src_uri
     source = {page: source for source, page in COPIED.items()}.get(uri, f"docs/{uri}")
     source = {"docs/examples.md": "examples/README.md"}.get(source, source)
-    return turn_links(markdown, source, uri, files.get_file_from_path)
+    turned = turn_links(markdown, source, uri, files.get_file_from_path)
+    return turned if uri.startswith("reference/") else link_names(turned, public_names())
 
 
 def on_post_build(config: Any) -> None:
@@ -119,6 +123,32 @@ def turn_links(markdown: str, source: str, page: str, find: Callable[[str], obje
     return "".join(parts)
 
 
+def public_names() -> dict[str, str]:
+    """Return where the reference has each public name, but for names that are there twice."""
+    found: dict[str, list[str]] = {}
+    for page in sorted((ROOT / "docs" / "reference").glob("*.md")):
+        if page.name != "testing.md":
+            for path in DIRECTIVE.findall(page.read_text(encoding="utf-8")):
+                found.setdefault(path.rpartition(".")[2], []).append(path)
+    return {name: paths[0] for name, paths in found.items() if len(paths) == 1}
+
+
+def link_names(markdown: str, names: Mapping[str, str]) -> str:
+    """Return the text with the first mention of each public name as a link to the reference."""
+    left = dict(names)
+
+    def turn(match: re.Match[str]) -> str:
+        path = left.pop(match[1], None)
+        return match[0] if path is None else f"[{match[0]}][{path}]"
+
+    parts = FENCED.split(markdown)
+    for number in range(0, len(parts), 2):
+        pieces = HEADING_OR_LINK.split(parts[number])
+        pieces[::2] = [CODE.sub(turn, piece) for piece in pieces[::2]]
+        parts[number] = "".join(pieces)
+    return "".join(parts)
+
+
 def requests_elsewhere(site: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files of a built site that make a browser ask another host, with the URL."""
     for path in sorted(site.rglob("*")):
@@ -143,13 +173,23 @@ def _changelogs() -> Iterator[str]:
 
 
 def _examples() -> str:
-    """Return the list of examples, with their code below it."""
-    listed = _read("examples/README.md")
-    code = []
-    for name in dict.fromkeys(EXAMPLE.findall(listed)):
-        folder = ROOT / "examples" / name
-        files = [folder] if folder.is_file() else sorted(folder.glob("app.py"))
-        for path in files:
-            title = path.relative_to(ROOT / "examples")
-            code.append(f"## {title}\n\n```python\n{path.read_text(encoding='utf-8')}```\n\n")
+    """Return the list of examples, each with a link to its code below it."""
+    code: list[str] = []
+
+    def link(match: re.Match[str]) -> str:
+        place = ROOT / "examples" / match[1]
+        files = [place] if place.is_file() else [place / "app.py", *sorted(place.glob("*.html"))]
+        files = [path for path in files if path.is_file()]
+        if not files:
+            return match[0]
+        ids = [re.sub(r"\W+", "-", str(path.relative_to(ROOT))) for path in files]
+        for path, anchor in zip(files, ids, strict=True):
+            section = f"## {path.relative_to(ROOT / 'examples')} {{ #{anchor} }}"
+            if not any(section in other for other in code):
+                language = {".py": "python", ".html": "html"}[path.suffix]
+                text = path.read_text(encoding="utf-8")
+                code.append(f"{section}\n\n```{language}\n{text}```\n\n")
+        return f"[{match[0]}](#{ids[0]})"
+
+    listed = EXAMPLE.sub(link, _read("examples/README.md"))
     return f"{listed}\n\n{''.join(code)}"

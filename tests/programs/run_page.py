@@ -26,7 +26,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import numpy as np
 
@@ -58,6 +59,9 @@ SPEECH: Final = (0.2, 1.5)
 
 PATIENCE: Final = 200
 """Times that are waited for an answer: a tenth of a second of virtual time and a bit of real."""
+
+VISITOR: Final = "a visitor"
+"""Id of a session."""
 
 ANNA: Final = {"key": "a long secret"}
 """What clients say of themselves; the key of the page on sessions."""
@@ -95,12 +99,14 @@ def run_block(code: str, before: dict[str, Any]) -> dict[str, Any]:
     exec(compile(running, "<block>", "exec"), names)
     if re.search(r"^def test_\w+\(\w", code, re.MULTILINE):
         run_tests(code)
-    if "app" in names and id(names["app"]) not in old:
-        sys.argv[1:] = [serve_in_background(names["app"])]
     for value in list(names.values()):
         stream = getattr(getattr(value, "_link", None), "stream", value)
         if isinstance(stream, Stream) and id(value) not in old:
             talk(stream, code)
+    if "app" in names and id(names["app"]) not in old:
+        url = serve_in_background(names["app"])
+        sys.argv[1:] = [f"{url.replace('http', 'ws')}/websocket/offer"]
+        visit(url, names)
     return names
 
 
@@ -234,10 +240,64 @@ def _serve_once(app: Any, **options: Any) -> None:
 
 
 def serve_in_background(app: Any) -> str:
-    """Serve an application for as long as the page runs; returns the URL of its WebSocket."""
+    """Serve an application for as long as the page runs; returns its URL."""
     url = _served(app, log_level="warning").__enter__()
     _get(url)
-    return f"{url.replace('http', 'ws')}/websocket/offer"
+    return url
+
+
+def visit(url: str, names: dict[str, Any]) -> None:
+    """Speak to a mounted stream of sound as somebody else's page does, and call the block's routes.
+
+    Routes that take a request or a WebSocket as it is are left to the tests of transports.
+    """
+    from websockets.sync.client import connect as connect_socket
+
+    routes = [
+        route
+        for route in names["app"].routes
+        if getattr(getattr(route, "endpoint", None), "__globals__", None) is names
+        and _arguments(route.endpoint) is not None
+    ]
+    if not any("webrtc_id" in str(_arguments(route.endpoint)) for route in routes):
+        return
+    if names["stream"].modality != "audio":
+        return  # nobody can see pictures over a WebSocket
+    with connect_socket(f"{url.replace('http', 'ws')}/websocket/offer") as socket:
+        start = {"event": "start", "websocket_id": VISITOR, "encoding": "pcm16", "rate": RATE}
+        socket.send(json.dumps({**start, "binary": True}))
+        assert json.loads(socket.recv())["event"] == "started"
+        for _ in range(150):
+            socket.send(b"\x10\x20" * (RATE // 50))
+        for route in routes:
+            _call(url, route)
+        socket.send(json.dumps({"event": "stop"}))
+
+
+def _arguments(endpoint: Callable[..., Any]) -> dict[str, Any] | None:
+    """Return what a route is called with; None if it takes requests as they are."""
+    given: dict[str, Any] = {}
+    for name, parameter in inspect.signature(endpoint).parameters.items():
+        fields = getattr(parameter.annotation, "model_fields", None)
+        if fields is not None:
+            given |= {field: VISITOR if field == "webrtc_id" else 0.5 for field in fields}
+        elif parameter.annotation is str:
+            given[name] = VISITOR if name == "webrtc_id" else "Hello."
+        else:
+            return None
+    return given
+
+
+def _call(url: str, route: Any) -> None:
+    arguments = _arguments(route.endpoint) or {}
+    takes_query = "webrtc_id" in inspect.signature(route.endpoint).parameters
+    query = f"?{urlencode(arguments)}" if takes_query else ""
+    body = None if takes_query or not arguments else json.dumps(arguments).encode()
+    (method,) = route.methods
+    request = Request(f"{url}{route.path}{query}", body, method=method)
+    request.add_header("Content-Type", "application/json")
+    with urlopen(request, timeout=10) as answer:
+        assert answer.readline() or answer.status == HTTPStatus.OK
 
 
 @contextmanager
