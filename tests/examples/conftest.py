@@ -1,11 +1,15 @@
 """Speech to say to an example, the example itself as a program, and services that it asks."""
 
+import asyncio
+import base64
 import json
+import math
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -16,7 +20,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
 
+from fastrtc.talk import Talk, talk_to
 from fastrtc_core.audio import Resampler, read_wav
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -24,6 +32,7 @@ RATE = 24000
 START_TIMEOUT = 30
 
 Audio = tuple[int, NDArray[np.int16]]
+About = tuple[str, Mapping[str, str], float | None, Sequence[Audio]]
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +95,31 @@ def running() -> Callable[..., AbstractContextManager[str]]:
     return serve
 
 
+@pytest.fixture(scope="session")
+def hold(running: Callable[..., AbstractContextManager[str]]) -> Callable[..., list[list[Talk]]]:
+    """Give a function that talks to many examples at the same time, as that takes its time.
+
+    Each of its arguments is a name, the environment, how long to listen at the end (see
+    `talk_to`), and what is said: in a conversation each.
+    """
+
+    async def talks_with(url: str, tail: float | None, audios: Sequence[Audio]) -> list[Talk]:
+        async with asyncio.TaskGroup() as tasks:
+            talks = [tasks.create_task(talk_to(url, audio, tail=tail)) for audio in audios]
+        return [talk.result() for talk in talks]
+
+    def one(about: About) -> list[Talk]:
+        name, env, tail, audios = about
+        with running(name, env=env) as url:
+            return asyncio.run(talks_with(url, tail, audios))
+
+    def all_of_them(*about: About) -> list[list[Talk]]:
+        with ThreadPoolExecutor(len(about)) as threads:
+            return list(threads.map(one, about))
+
+    return all_of_them
+
+
 @dataclass
 class Asked:
     """A request that a service got."""
@@ -118,11 +152,11 @@ class OpenAI:
     The chat says again what it was told last, word by word, and which turn it is.
     """
 
+    KEY = "sk-right"
+
     url: str = ""
     heard: str = "Good morning."
     """What every recording says."""
-    refusal: str = ""
-    """Why nothing is answered, if nothing is."""
     asked: list[Asked] = field(default_factory=list)
 
     @property
@@ -130,7 +164,7 @@ class OpenAI:
         """The environment of a program that is to ask it; speech is made and understood there."""
         return {
             "OPENAI_BASE_URL": f"{self.url}/v1",
-            "OPENAI_API_KEY": "the key",
+            "OPENAI_API_KEY": self.KEY,
             "STT_MODEL": "pocketsphinx",
             "TTS_MODEL": "espeak",
         }
@@ -162,15 +196,17 @@ class OpenAI:
         text = f"You said {turns[-1].strip('.')}. This is turn {len(turns)}."
         about: dict[str, Any] = {"id": "chatcmpl-1", "created": 1, "model": body["model"]}
         if not body.get("stream"):
-            choice = {"index": 0, "finish_reason": "stop"}
-            choice |= {"message": {"role": "assistant", "content": text}}
+            message = {"role": "assistant", "content": text}
+            choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "message": message}
             whole = about | {"object": "chat.completion", "choices": [choice]}
             return "application/json", [json.dumps(whole).encode()]
         deltas: list[dict[str, str]] = [{"role": "assistant", "content": ""}]
         deltas += [{"content": f"{word} "} for word in text.split()]
-        choices = [[{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas]
+        choices: list[list[dict[str, Any]]] = [
+            [{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas
+        ]
         choices += [[{"index": 0, "delta": {}, "finish_reason": "stop"}], []]
-        parts = [about | {"object": "chat.completion.chunk", "choices": some} for some in choices]
+        parts = [{**about, "object": "chat.completion.chunk", "choices": some} for some in choices]
         events = [f"data: {json.dumps(part)}\n\n".encode() for part in parts]
         return "text/event-stream", [*events, b"data: [DONE]\n\n"]
 
@@ -183,12 +219,12 @@ class _OpenAIHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         asked = Asked(self.path, headers, body)
+        if headers["authorization"] != f"Bearer {self.service.KEY}":
+            error = {"message": "Incorrect API key provided.", "code": "invalid_api_key"}
+            self._send(401, "application/json", [json.dumps({"error": error}).encode()])
+            return
         self.service.asked.append(asked)
-        if self.service.refusal:
-            error = json.dumps({"error": {"message": self.service.refusal}}).encode()
-            self._send(401, "application/json", [error])
-        else:
-            self._send(200, *self.service.answer(asked))
+        self._send(200, *self.service.answer(asked))
 
     def _send(self, status: int, kind: str, parts: list[bytes]) -> None:
         self.send_response(status)
@@ -215,4 +251,87 @@ def openai() -> Iterator[OpenAI]:
         thread.start()
         yield service
         http.shutdown()
+        thread.join()
+
+
+@dataclass
+class Realtime:
+    """A service with OpenAI's realtime interface, on this machine.
+
+    It listens for speech by its level, answers with a second of a tone, and keeps what it sees.
+    """
+
+    KEY = "sk-right"
+
+    url: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What the newest client has asked for."""
+    seen: list[bytes] = field(default_factory=list)
+    """Pictures that came, as files."""
+
+    def refuse(self, _: ServerConnection, request: Request) -> Response | None:
+        """Let nobody in who has another key."""
+        if request.headers.get("Authorization") == f"Bearer {self.KEY}":
+            return None
+        return Response(401, "Unauthorized", Headers(), b'{"error": {"code": "invalid_api_key"}}')
+
+    def serve(self, socket: ServerConnection) -> None:
+        _tell(socket, "session.created", session={"type": "realtime"})
+        quiet = math.inf  # seconds since somebody spoke; none has, yet
+        for message in socket:
+            event = json.loads(message)
+            match event["type"]:
+                case "session.update":
+                    self.settings = event["session"]
+                    _tell(socket, "session.updated", session=self.settings)
+                case "conversation.item.create":
+                    (content,) = event["item"]["content"]
+                    assert content["type"] == "input_image"
+                    head, _, data = content["image_url"].partition(",")
+                    assert head == "data:image/jpeg;base64"
+                    self.seen.append(base64.b64decode(data, validate=True))
+                case "input_audio_buffer.append":
+                    quiet = self._listen(socket, event["audio"], quiet)
+                case kind:
+                    _tell(socket, "error", error={"message": f"What is {kind}?"})
+
+    def _listen(self, socket: ServerConnection, audio: str, quiet: float) -> float:
+        samples = np.frombuffer(base64.b64decode(audio, validate=True), "<i2")
+        if np.abs(samples).max(initial=0) > 1000:
+            if quiet > 0.5:
+                _tell(socket, "input_audio_buffer.speech_started", audio_start_ms=0)
+            return 0.0
+        before, quiet = quiet, quiet + samples.size / RATE
+        if before <= 0.5 < quiet:
+            _tell(socket, "input_audio_buffer.speech_stopped", audio_end_ms=0)
+            self._answer(socket)
+        return quiet
+
+    def _answer(self, socket: ServerConnection) -> None:
+        _tell(socket, "response.created", response={"status": "in_progress"})
+        tone = 8000 * np.sin(2 * np.pi * 660 * np.arange(RATE) / RATE)
+        for part in np.split(tone.astype("<i2"), 10):
+            delta = base64.b64encode(part.tobytes()).decode()
+            _tell(socket, "response.output_audio.delta", delta=delta)
+        text = f"I hear you, and have seen {len(self.seen)} pictures."
+        _tell(socket, "response.output_audio_transcript.done", transcript=text)
+        _tell(socket, "response.done", response={"status": "completed"})
+
+
+def _tell(socket: ServerConnection, kind: str, **content: object) -> None:
+    socket.send(json.dumps({"type": kind, "event_id": "event_1", **content}))
+
+
+@pytest.fixture(scope="module")
+def realtime() -> Iterator[Realtime]:
+    """A realtime service."""
+    service = Realtime()
+    with serve(
+        service.serve, "127.0.0.1", 0, process_request=service.refuse, close_timeout=1
+    ) as server:
+        service.url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}/v1/realtime?model=fake"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield service
+        server.shutdown()
         thread.join()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastrtc.talk import talk_to
+from fastrtc.talk import Talk, talk_to
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -33,7 +33,10 @@ def programs() -> set[str]:
 
 def test_every_example_is_listed_and_driven() -> None:
     listed = (EXAMPLES / "README.md").read_text()
-    modules = Path(__file__).parent.rglob("test_*.py")
+    modules = [
+        *Path(__file__).parent.rglob("test_*.py"),
+        EXAMPLES.parent / "packages/fastrtc-vad/tests/test_lean_server.py",
+    ]
     tests = "\n".join(path.read_text() for path in modules)
     for name in programs():
         assert f"`{name.removesuffix('app')}" in listed, name
@@ -48,9 +51,23 @@ def test_the_table_of_the_documentation_names_examples_that_are_there() -> None:
     }
 
 
-async def test_echo_gives_back_what_was_said(running: Running, question: Audio) -> None:
-    with running("echo") as url:
-        talk = await talk_to(url, question)
+@pytest.fixture(scope="module")
+def held(hold: Callable[..., list[list[Talk]]], question: Audio) -> dict[str, Talk]:
+    """A conversation with each."""
+    silence = (24000, np.zeros((1, 24000 * 3), np.int16))
+    sayings = {  # and how long to listen then
+        "echo": (None, [question]),
+        "greeting": (None, [question]),
+        "radio": (1.0, [silence]),
+        "stream_handler": (0.5, [question]),
+        "async_stream_handler": (0.5, [question]),
+    }
+    talks = hold(*((name, {}, *about) for name, about in sayings.items()))
+    return {name: talk for name, (talk,) in zip(sayings, talks, strict=True)}
+
+
+def test_echo_gives_back_what_was_said(held: dict[str, Talk], question: Audio) -> None:
+    talk = held["echo"]
     assert len(talk.turns) == 1
     turn = talk.turns[0]
     assert turn.spoke is not None
@@ -62,21 +79,18 @@ async def test_echo_gives_back_what_was_said(running: Running, question: Audio) 
     assert likeness.max() / (said @ said) == pytest.approx(1, abs=0.05)  # same, and as loud
 
 
-async def test_greeting_is_heard_first_and_the_reply_has_a_beep_per_second(
-    running: Running, question: Audio
+def test_greeting_is_heard_first_and_the_reply_has_a_beep_per_second(
+    held: dict[str, Talk],
 ) -> None:
-    with running("greeting") as url:
-        talk = await talk_to(url, question)
+    talk = held["greeting"]
     greeting = talk.heard[0, : talk.rate // 2]
     assert np.abs(greeting).max() > 1000
     assert talk.turns[-1].reply_seconds == pytest.approx(0.6, abs=0.01)
     assert "fetch_output" in {notice.type for notice in talk.notices}
 
 
-async def test_radio_plays_its_scale_and_ends(running: Running) -> None:
-    silence = (24000, np.zeros((1, 24000 * 4), np.int16))
-    with running("radio") as url:
-        talk = await talk_to(url, silence, tail=1.0)
+def test_radio_plays_its_scale_and_ends(held: dict[str, Talk]) -> None:
+    talk = held["radio"]
     assert talk.heard_seconds == pytest.approx(2.0, abs=0.05)
     assert talk.ended == "The stream has ended."
     first = int(np.argmax(np.abs(talk.heard[0]) > 100))
@@ -85,9 +99,8 @@ async def test_radio_plays_its_scale_and_ends(running: Running) -> None:
 
 
 @pytest.mark.parametrize("name", ["stream_handler", "async_stream_handler"])
-async def test_handlers_echo_every_frame(running: Running, question: Audio, name: str) -> None:
-    with running(name) as url:
-        talk = await talk_to(url, question, tail=0.5)
+def test_handlers_echo_every_frame(held: dict[str, Talk], question: Audio, name: str) -> None:
+    talk = held[name]
     assert talk.heard_seconds >= question[1].shape[1] / question[0] - 0.1
     assert np.abs(talk.heard).max() == pytest.approx(np.abs(question[1]).max(), rel=0.02)
 

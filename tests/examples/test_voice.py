@@ -1,23 +1,16 @@
-"""The examples that understand and speak are run as programs, and talked to.
+"""The examples that understand and speak are run as programs, and talked to."""
 
-To all at the same time: conversations take their time.
-"""
-
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastrtc.talk import Talk, talk_to
+from fastrtc.talk import Talk
 from fastrtc_core.speech import get_stt_model
 
 Audio = tuple[int, NDArray[np.int16]]
-Running = Callable[..., AbstractContextManager[str]]
 Say = Callable[[str], Audio]
 
 RATE = 24000
@@ -44,26 +37,22 @@ def logged(talk: Talk) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def held(running: Running, openai: Any, say: Say) -> dict[str, list[Talk]]:
-    """Conversations with all of them, of which the language model has two."""
+def held(hold: Callable[..., list[list[Talk]]], openai: Any, say: Say) -> dict[str, list[Talk]]:
+    """Conversations with all of them: with the language model, two and one that is refused."""
+    env, wrong = openai.env, openai.env | {"OPENAI_API_KEY": "sk-wrong"}
+    question, command = say(QUESTION), say(COMMAND)
     sayings = {
-        "llm_voice_chat": [join(say(QUESTION), silence(4), say(QUESTION)), say(QUESTION)],
-        "hello_computer": [join(silence(3), say(COMMAND), say(f"hello computer, {COMMAND}"))],
-        "patient_listener": [join(say(QUESTION), say(QUESTION))],
-        "spoken_welcome": [join(silence(4), say(QUESTION))],
+        "llm_voice_chat": (env, None, [join(question, silence(4), question), question]),
+        "llm_voice_chat refused": (wrong, 3.0, [question]),
+        "hello_computer": (
+            *(env, None),
+            [join(silence(3), command, say(f"hello computer, {COMMAND}"))],
+        ),
+        "patient_listener": (env, None, [join(question, question)]),
+        "spoken_welcome": (env, None, [join(silence(4), question)]),
     }
-
-    async def talks_with(url: str, audios: list[Audio]) -> list[Talk]:
-        async with asyncio.TaskGroup() as tasks:
-            talks = [tasks.create_task(talk_to(url, audio)) for audio in audios]
-        return [talk.result() for talk in talks]
-
-    def hold(name: str) -> list[Talk]:
-        with running(name, env=openai.env) as url:
-            return asyncio.run(talks_with(url, sayings[name]))
-
-    with ThreadPoolExecutor() as threads:
-        return dict(zip(sayings, threads.map(hold, sayings), strict=True))
+    talks = hold(*((key.split()[0], *about) for key, about in sayings.items()))
+    return dict(zip(sayings, talks, strict=True))
 
 
 def test_a_language_model_remembers_its_talk_and_nobody_elses(
@@ -75,20 +64,16 @@ def test_a_language_model_remembers_its_talk_and_nobody_elses(
         [("user", QUESTION)],
         [("user", QUESTION), ("assistant", answer), ("user", QUESTION)],
     ]
-    assert openai.asked[0].headers["authorization"] == "Bearer the key"
+    assert openai.asked[0].headers["authorization"] == f"Bearer {openai.KEY}"
     first, second = held["llm_voice_chat"][0].turns
     assert min(first.reply_seconds, second.reply_seconds) > 2
 
 
-async def test_a_language_model_that_refuses_is_told(
-    running: Running, openai: Any, say: Say
-) -> None:
-    openai.refusal = "Incorrect API key provided."
-    with running("llm_voice_chat", env=openai.env) as url:
-        talk = await talk_to(url, say(QUESTION), tail=1.5)
+def test_a_language_model_that_refuses_is_told(held: dict[str, list[Talk]]) -> None:
+    (talk,) = held["llm_voice_chat refused"]
     (told,) = [notice.data for notice in talk.notices if notice.type == "error"]
     assert "did not answer" in str(told)
-    assert openai.refusal in str(told)
+    assert "Incorrect API key provided." in str(told)
 
 
 def test_the_computer_answers_when_it_is_greeted(held: dict[str, list[Talk]]) -> None:

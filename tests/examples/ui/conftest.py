@@ -91,6 +91,12 @@ class Visit:
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
 
+    def start(self, name: str = "Start") -> None:
+        """Press the button, once the component has been loaded."""
+        loaded = "globalThis.fastrtcModules?.then(() => true)"
+        self.until(lambda: self.page.evaluate(loaded), "the component")
+        self.button(name).first.click()
+
     def until(self, what: Callable[[], Any], why: str = "") -> Any:
         """Wait until something is so, and return it."""
         end = time.monotonic() + PATIENCE
@@ -200,12 +206,12 @@ class Program:
         command = [sys.executable, str(path)]
         if "\napp = " in path.read_text():  # an application, whose program has a port in it
             command = [sys.executable, "-m", "uvicorn", f"{name}:app", "--app-dir", str(EXAMPLES)]
-            command += ["--port", "0", "--no-use-colors"]
+            command += ["--port", "0", "--no-use-colors", "--timeout-graceful-shutdown", "2"]
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = {"GRADIO_SERVER_PORT": str(free.getsockname()[1])}
         self._process = subprocess.Popen(
             command,
-            env=os.environ | port | env,
+            env={**os.environ, **port, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
