@@ -229,7 +229,7 @@ def visit(browser: Callable[[str], Browser]) -> Iterator[Callable[..., Visit]]:
 
             def on_console(message: ConsoleMessage) -> None:
                 if message.type == "error":
-                    seen.faults.append(message.text)
+                    seen.faults.append(f"{message.text} ({message.location['url']})")
 
             def on_request(request: Request) -> None:
                 if not request.url.removeprefix("blob:").startswith(url):

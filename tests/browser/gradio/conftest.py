@@ -1,6 +1,8 @@
 """Gradio pages in Chromium: served in this process, so that tests see both sides."""
 
+import asyncio
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,7 +15,6 @@ from playwright.sync_api import Locator, Page
 
 if TYPE_CHECKING:
     import gradio as gr
-
     from tests.browser.conftest import Visit
 
 PATIENCE = 20.0
@@ -122,6 +123,25 @@ class Tab:
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+
+
+@pytest.fixture(autouse=True)
+def _close_event_loops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the event loops that Gradio makes for every `gr.Blocks` and leaves open."""
+    made: list[asyncio.AbstractEventLoop] = []
+    make = asyncio.new_event_loop
+
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        loop = make()
+        if threading.current_thread() is threading.main_thread():
+            made.append(loop)
+        return loop
+
+    monkeypatch.setattr(asyncio, "new_event_loop", new_event_loop)
+    yield
+    asyncio.set_event_loop(None)
+    for loop in made:
+        loop.close()
 
 
 @pytest.fixture

@@ -267,7 +267,6 @@ def test_two_users_have_conversations_of_their_own(launch: Launch, open_tab: Ope
         shown = tab.page.get_by_label("Colour")
         tab.rtc().wait(lambda shown=shown, wanted=wanted: shown.input_value() == wanted)
     assert tabs[0].page.get_by_label("Colour").input_value() == "blue"
-    assert [session.id for session in stream.sessions][0] != ""
     assert len(list(stream.sessions)) == len(tabs)
 
 
@@ -326,7 +325,7 @@ def test_nonsense_is_answered(launch: Launch, data: object) -> None:
 
 
 def test_below_a_path_beside_the_streams_own_routes(visit: Callable[..., Any], echo: Make) -> None:
-    import uvicorn  # noqa: PLC0415 - of this test alone
+    import uvicorn
 
     stream = echo()
     app = FastAPI()
@@ -335,7 +334,7 @@ def test_below_a_path_beside_the_streams_own_routes(visit: Callable[..., Any], e
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5)
     )
-    import threading  # noqa: PLC0415 - likewise
+    import threading
 
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -347,7 +346,8 @@ def test_below_a_path_beside_the_streams_own_routes(visit: Callable[..., Any], e
         seen.page.get_by_role("button", name="Start").click()
         seen.page.locator(".rtc[data-state=connected]").wait_for()
         assert httpx.get(f"{here}webrtc/config").json()["mode"] == "send-receive"
-        assert [fault for fault in seen.faults if here not in fault] == []
+        known = ("favicon.ico", "asked for blob:")  # beside Gradio's path; of this origin
+        assert [fault for fault in seen.faults if not any(one in fault for one in known)] == []
         seen.page.close()  # Gradio's heartbeat keeps a server up for as long as a page is open
     finally:
         server.should_exit = True
@@ -411,7 +411,8 @@ def test_how_it_looks_and_is_used_by_keyboard(
 ) -> None:
     icon = tmp_path / "phone.svg"
     icon.write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle cx="4" cy="4" r="4"/></svg>'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">'
+        '<circle cx="4" cy="4" r="4"/></svg>'
     )
     with gr.Blocks() as demo:
         rtc = WebRTC(

@@ -148,11 +148,18 @@ class WebRTC(gr.HTML, metaclass=WithoutStub):
             "rtp_params": rtp_params,
         }
         self._link: Link | None = None
-        options = {**looks.for_page(), "mode": mode, "modality": modality, "label": label}
+        options = {
+            **looks.for_page(),
+            "mode": mode,
+            "modality": modality,
+            "label": label,
+            "showLabel": show_label is not False,
+            "listeners": 0,
+        }
         super().__init__(
             value,
             label=label,
-            show_label=bool(container and (label if show_label is None else show_label)),
+            show_label=False,  # Gradio's has the icon of source code
             html_template=component_file("view.html"),
             css_template=component_file("view.css"),
             js_on_load=component_file("view.js"),
@@ -167,7 +174,7 @@ class WebRTC(gr.HTML, metaclass=WithoutStub):
             elem_classes=elem_classes,
             render=render,
             key=key,
-            options={**options, "listeners": 0},
+            options=options,
             **kwargs,
         )
 

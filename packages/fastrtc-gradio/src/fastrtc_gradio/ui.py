@@ -113,7 +113,7 @@ def build_ui(stream: Stream) -> gr.Blocks:
             gr.Markdown(
                 f"# {title}\n\n{args.get('subtitle', _subtitle(stream))}", elem_classes="rtc-title"
             )
-        with gr.Row(equal_height=False):
+        with gr.Row(equal_height=False, elem_classes="rtc-page"):
             _add_stream(stream, args)
     return page
 
@@ -191,6 +191,6 @@ def _subtitle(stream: Stream) -> str:
 def _page_style(stream: Stream) -> str:
     width = WIDTHS[stream.modality]
     return (
-        f".gradio-container .main {{ max-width: {width}px; margin: 0 auto; }}"
-        ".rtc-title { text-align: center; }"
+        f".rtc-page {{ width: 100%; max-width: {width}px; margin: 0 auto; }}"
+        ".rtc-title { text-align: center; } .rtc-title h1 { font-weight: 600; }"
     )

@@ -38,6 +38,7 @@ export class Stage {
     this.#level = section.querySelector(".rtc-level i");
     this.#drawing = this.#draw();
     this.#dress();
+    this.#video.addEventListener("resize", () => this.#fit());
     client.addEventListener("local", () => this.#showSelf());
     if (options.mode !== "send") client.play(this.#video);
   }
@@ -72,7 +73,11 @@ export class Stage {
   #dress() {
     const { modality, variant, mode, label, height, width, fullScreen, mirror } = this.#options;
     Object.assign(this.#section.dataset, { modality, variant, mode, mirror, fullScreen });
+    if (height) this.#section.dataset.height = "";
     if (label) this.#section.setAttribute("aria-label", label);
+    const shown = this.#section.querySelector(".rtc-label");
+    shown.textContent = label ?? "";
+    shown.hidden = !(label && this.#options.showLabel);
     const { iconButtonColor, pulseColor, iconRadius } = this.#options;
     const properties = {
       "--rtc-height": height,
@@ -84,6 +89,12 @@ export class Stage {
     for (const [name, value] of Object.entries(properties)) {
       if (value) this.#section.style.setProperty(name, value);
     }
+  }
+
+  /** The stage has the shape of what it shows. */
+  #fit() {
+    const { videoWidth, videoHeight } = this.#video;
+    if (videoHeight) this.#section.style.setProperty("--rtc-ratio", videoWidth / videoHeight);
   }
 
   #draw() {
