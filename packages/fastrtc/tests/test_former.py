@@ -52,8 +52,26 @@ EXPORTED = [
     "CloseStream",
     "get_current_context",
     "CartesiaTTSOptions",
+    "UIArgs",
+    "WebRTC",
+    "WebRTCData",
 ]
-"""What FastRTC 0.0.34 exports, but for what is Gradio's: WebRTC, WebRTCData and UIArgs."""
+"""What FastRTC 0.0.34 exports."""
+
+MODULES = [
+    "credentials",
+    "pause_detection",
+    "reply_on_pause",
+    "reply_on_stopwords",
+    "speech_to_text",
+    "stream",
+    "text_to_speech",
+    "tracks",
+    "utils",
+    "webrtc",
+    "websocket",
+]
+"""Modules that programs written for FastRTC import from."""
 
 
 @pytest.mark.parametrize("name", EXPORTED)
@@ -66,8 +84,14 @@ def test_every_exported_name_is_there(name: str) -> None:
 )
 def test_every_name_of_a_module_is_there(module: str, name: str) -> None:
     found = getattr(import_module(module), name)
-    assert found is getattr(import_module(FORMER[module][name]), name)
+    where, _, now = FORMER[module][name].partition(":")
+    assert found is getattr(import_module(where), now or name)
     assert name in dir(import_module(module))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_is_there(module: str) -> None:
+    assert dir(import_module(f"fastrtc.{module}"))
 
 
 def test_every_module_of_the_table_has_a_file_and_the_other_way_round() -> None:

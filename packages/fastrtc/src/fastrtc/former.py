@@ -1,8 +1,9 @@
 """Where the names of FastRTC's own modules are now.
 
 Programs written for it import from modules such as ``fastrtc.tracks``. Those are here too, empty:
-each looks a name up in this table when it is asked for it. What is not in the table was FastRTC's
-inside; MIGRATING.md says what to use instead.
+each looks a name up in this table when it is asked for it: ``module``, or ``module:name`` where it
+has another name now. What is not in the table was FastRTC's inside; MIGRATING.md says what to use
+instead.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ _CORE: Final = "fastrtc_core"
 _HANDLERS: Final = "fastrtc_core.handlers"
 _SPEECH: Final = "fastrtc_core.speech"
 _CREDENTIALS: Final = "fastrtc_webrtc"
+_GRADIO: Final = "fastrtc_gradio"
 
 
 def _all(where: str, *names: str) -> dict[str, str]:
@@ -30,6 +32,8 @@ _RECOGNITION: Final = {
 _SYNTHESIS: Final = {
     **_all(_SPEECH, "TTSModel", "get_tts_model"),
     **_all("fastrtc_tts", "CartesiaTTSOptions", "KokoroTTSOptions"),
+    "CartesiaTTSModel": "fastrtc_tts:CartesiaModel",
+    "KokoroTTSModel": "fastrtc_tts:KokoroModel",
 }
 
 FORMER: Final[Mapping[str, Mapping[str, str]]] = {
@@ -50,7 +54,7 @@ FORMER: Final[Mapping[str, Mapping[str, str]]] = {
     "fastrtc.reply_on_stopwords": _all("fastrtc_vad", "ReplyOnStopWords", "ReplyOnStopWordsState"),
     "fastrtc.speech_to_text": _RECOGNITION,
     "fastrtc.speech_to_text.stt_": _RECOGNITION,
-    "fastrtc.stream": _all(_CORE, "Stream"),
+    "fastrtc.stream": {**_all(_CORE, "Stream"), **_all(_GRADIO, "UIArgs")},
     "fastrtc.text_to_speech": _SYNTHESIS,
     "fastrtc.text_to_speech.tts": _SYNTHESIS,
     "fastrtc.tracks": {
@@ -67,6 +71,8 @@ FORMER: Final[Mapping[str, Mapping[str, str]]] = {
             "VideoStreamHandler",
         ),
         **_all("fastrtc_core.factory", "HandlerType"),
+        "AudioVideoStreamHandlerImpl": f"{_HANDLERS}:StreamHandlerBase",
+        "StreamHandlerImpl": f"{_HANDLERS}:StreamHandlerBase",
     },
     "fastrtc.utils": {
         **_all(
@@ -86,9 +92,13 @@ FORMER: Final[Mapping[str, Mapping[str, str]]] = {
             "get_current_context",
             "wait_for_item",
         ),
+        **_all(_GRADIO, "WebRTCData"),
         **_all(_HANDLERS, "DataChannel"),
+        "RTCConfigurationCallable": "fastrtc_core.stream:RTCConfiguration",
         **_all("fastrtc_core.messages", "create_message"),
     },
+    "fastrtc.webrtc": _all(_GRADIO, "WebRTC"),
+    "fastrtc.websocket": _all("fastrtc_websocket", "WebSocketTransport"),
 }
 """By module: where each name is."""
 
@@ -103,20 +113,21 @@ def names_of(module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]
     places = FORMER[module]
 
     def get(name: str) -> Any:
-        where = places.get(name)
-        if where is None:
+        place = places.get(name)
+        if place is None:
             raise AttributeError(
                 f"module {module!r} has no attribute {name!r}; MIGRATING.md says what has changed"
             )
+        where, _, now = place.partition(":")
+        part = where.partition(".")[0]
         try:
-            value = getattr(import_module(where), name)
+            value = getattr(import_module(where), now or name)
         except ModuleNotFoundError as error:
-            if error.name != where.partition(".")[0]:
+            if error.name != part:
                 raise
             from fastrtc_core import MissingPackageError
 
-            package = where.partition(".")[0].replace("_", "-")
-            raise MissingPackageError(f"{module}.{name}", package) from None
+            raise MissingPackageError(f"{module}.{name}", part.replace("_", "-")) from None
         return value
 
     return get, lambda: sorted(places)

@@ -1,0 +1,5 @@
+"""The names that FastRTC had in ``fastrtc.websocket``, see `fastrtc.former`."""
+
+from fastrtc.former import names_of
+
+__getattr__, __dir__ = names_of(__name__)
