@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -89,17 +90,12 @@ def test_every_fence_is_of_a_kind_that_is_checked(page: Path) -> None:
 
 # Python
 
+Runs = dict[Path, "Future[subprocess.CompletedProcess[str]]"]
 
-@pytest.mark.timeout(2 * GUARD)
-@pytest.mark.parametrize(
-    "page",
-    sorted({block.page for block in blocks_in("python")}),
-    ids=lambda page: str(page.relative_to(ROOT)),
-)
-def test_python_runs(page: Path, require: Callable[[str], str], tmp_path: Path) -> None:
+
+def run_page(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a page's blocks in a process of their own, in a folder with the files that it shows."""
     blocks = list(blocks_of(page))
-    if any('"espeak"' in block.code for block in blocks):
-        require("espeak-ng")
     given = {
         "name": str(page.relative_to(ROOT)),
         "files": {block.title: block.code for block in blocks if block.title},
@@ -109,16 +105,45 @@ def test_python_runs(page: Path, require: Callable[[str], str], tmp_path: Path) 
             if block.language == "python"
         ],
     }
-    run = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-W", "error", str(RUNNER)],
         input=json.dumps(given),
         capture_output=True,
         text=True,
         check=False,
-        cwd=tmp_path,
+        cwd=folder,
         timeout=GUARD,
     )
+
+
+@pytest.fixture(scope="module")
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runs]:
+    """Run the pages that are asked for, two at a time: they mostly wait."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    asked = [
+        Path(str(item.callspec.params["page"])) for item in items if item.originalname == PYTHON
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        yield {page: pool.submit(run_page, page, tmp_path_factory.mktemp("page")) for page in asked}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.timeout(2 * GUARD)
+@pytest.mark.parametrize(
+    "page",
+    sorted({block.page for block in blocks_in("python")}),
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_python_runs(page: Path, runs: Runs, require: Callable[[str], str]) -> None:
+    if any('"espeak"' in block.code for block in blocks_of(page)):
+        require("espeak-ng")
+    run = runs[page].result()
     assert run.returncode == 0, run.stderr
+
+
+PYTHON = test_python_runs.__name__
 
 
 # Commands
