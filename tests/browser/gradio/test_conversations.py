@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from numpy.typing import NDArray
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from fastrtc_core import AdditionalOutputs, AsyncStreamHandler, Stream, Warning
 from fastrtc_gradio import WebRTC, WebRTCData
@@ -53,6 +54,10 @@ class Watched(AsyncStreamHandler):
 
     def copy(self) -> "Watched":
         return Watched(self.notes)
+
+
+def has_value(shown: Locator, wanted: str) -> bool:
+    return shown.input_value() == wanted
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -212,7 +217,7 @@ def test_a_component_that_is_taken_away_ends_its_conversation(
         else:
             there = gr.State(value=True)
 
-            @gr.render(inputs=[there])
+            @gr.render(inputs=[there])  # type: ignore[untyped-decorator]
             def show(is_there: bool) -> None:
                 if is_there:
                     rtc = WebRTC(mode="send-receive", modality="audio")
@@ -265,7 +270,7 @@ def test_two_users_have_conversations_of_their_own(launch: Launch, open_tab: Ope
     tabs[1].page.get_by_label("Red").check()
     for tab, wanted in zip(tabs, ("blue", "red"), strict=True):
         shown = tab.page.get_by_label("Colour")
-        tab.rtc().wait(lambda shown=shown, wanted=wanted: shown.input_value() == wanted)
+        tab.rtc().wait(partial(has_value, shown, wanted))
     assert tabs[0].page.get_by_label("Colour").input_value() == "blue"
     assert len(list(stream.sessions)) == len(tabs)
 

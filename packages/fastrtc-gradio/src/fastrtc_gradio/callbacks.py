@@ -96,31 +96,32 @@ def shaped_like(fn: Function, arguments: Callable[..., tuple[object, ...]]) -> F
 
     It is sync or async, and a generator or none, as `fn` is; its signature is that of `arguments`.
     """
-    inner = unwrapped(fn)
-    shaped: Function
+    inner, dressed = unwrapped(fn), wraps(arguments)
     if isasyncgenfunction(inner):
 
-        async def shaped(*given: object) -> AsyncIterator[object]:
+        async def later_steps(*given: object) -> AsyncIterator[object]:
             async with aclosing(fn(*arguments(*given))) as items:
                 async for item in items:
                     yield item
 
-    elif isgeneratorfunction(inner):
+        return dressed(later_steps)
+    if isgeneratorfunction(inner):
 
-        def shaped(*given: object) -> Iterator[object]:
+        def steps(*given: object) -> Iterator[object]:
             yield from fn(*arguments(*given))
 
-    elif iscoroutinefunction(inner):
+        return dressed(steps)
+    if iscoroutinefunction(inner):
 
-        async def shaped(*given: object) -> object:
+        async def later(*given: object) -> object:
             return await fn(*arguments(*given))
 
-    else:
+        return dressed(later)
 
-        def shaped(*given: object) -> object:
-            return fn(*arguments(*given))
+    def now(*given: object) -> object:
+        return fn(*arguments(*given))
 
-    return wraps(arguments)(shaped)
+    return dressed(now)
 
 
 def _mine(link: Link, request: gr.Request, value: Value) -> Session | None:
