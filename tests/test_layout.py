@@ -22,6 +22,9 @@ FACADE = "fastrtc"
 BELOW = {"fastrtc-gradio": {"fastrtc-webrtc"}}  # beside the core
 MOST_LINES = 500
 IMPORTED_AS = {"pyjwt": "jwt"}
+# Of extras, what the gate does not install: PyTorch and a tunnel's package are large, a microphone
+# needs PortAudio, and whatever runs the tests is newer than the oldest pytest.
+NOT_TRIED = {"gradio", "kokoro", "misaki", "pytest", "silero-vad", "sounddevice", "torch"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 CORE_MAY_IMPORT = sys.stdlib_module_names | {"fastrtc_core", "numpy"}
 # What an extra brings is imported inside the function that needs it.
@@ -92,6 +95,20 @@ def requirements(project: dict[str, Any]) -> list[Requirement]:
     ]
 
 
+def tried_in_its_oldest_version(member: str) -> Iterator[str]:
+    """Yield what a member is tested with in `hatch.toml`, where the oldest versions are taken."""
+    environments = tomllib.loads((ROOT / "hatch.toml").read_text())["envs"]
+    part = member.removeprefix("fastrtc-")
+    if member == FACADE:  # with all that others depend on
+        yield from environments["default"]["dependencies"]
+        yield from (line for project in PROJECTS.values() for line in project["dependencies"])
+    elif part == "core":
+        yield from environments["core-extras"]["extra-dependencies"]
+    else:
+        overrides = environments["alone"]["overrides"]["matrix"]["part"]["dependencies"]
+        yield from (line["value"] for line in overrides if part in line["if"])
+
+
 def test_core_imports_numpy_and_the_standard_library() -> None:
     for path in (ROOT / "packages/fastrtc-core/src/fastrtc_core").rglob("*.py"):
         tree = ast.parse(path.read_text())
@@ -122,6 +139,17 @@ def test_members_need_only_what_is_below_them_at_its_present_version(member: Pat
         assert member.name == FACADE or requirement.name in below, str(requirement)
         version = PROJECTS[requirement.name]["version"]
         assert requirement.specifier.contains(version, prereleases=True), str(requirement)
+
+
+@each_member
+def test_the_oldest_of_what_extras_bring_is_tried(member: Path) -> None:
+    tried = {need.name: need for need in map(Requirement, tried_in_its_oldest_version(member.name))}
+    extras: dict[str, list[str]] = PROJECTS[member.name].get("optional-dependencies", {})
+    for need in (Requirement(line) for lines in extras.values() for line in lines):
+        if need.name in NOT_TRIED or need.name in PROJECTS:
+            continue
+        assert need.name in tried, f"hatch.toml does not try {need}"
+        assert need.specifier == tried[need.name].specifier, f"{need}, but {tried[need.name]} tried"
 
 
 @each_member
