@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from fastrtc import AsyncStreamHandler, CloseStream, EmitType, Stream
 
-PATIENCE = 3.0  # seconds of silence
+PATIENCE = 2.0  # seconds of silence
 LOUD = 500  # of 32767
 
 Audio = tuple[int, NDArray[np.int16]]

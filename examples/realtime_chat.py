@@ -81,6 +81,8 @@ class Realtime(AsyncAudioVideoStreamHandler):
         except InvalidStatus as refusal:
             status = refusal.response.status_code
             raise WebRTCError(f"The service refuses this key (status {status}).") from refusal
+        except OSError as error:
+            raise WebRTCError(f"The service can't be reached: {error}") from error
         self.answers.put_nowait(CloseStream("The service has ended the conversation."))
 
     def take(self, event: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from fastrtc import (
     get_cloudflare_turn_credentials_async,
     get_coturn_credentials,
     get_hf_turn_credentials_async,
-    get_twilio_turn_credentials,
+    get_turn_credentials_async,
 )
 
 URL = os.environ.get("TURN_URL", "turn:turn.example.com:3478")
@@ -37,7 +37,7 @@ def with_password(ttl: float = 0) -> dict[str, Any]:
 PROVIDERS: dict[str, Callable[..., Any]] = {
     "cloudflare": get_cloudflare_turn_credentials_async,  # or HF_TOKEN, if that is all there is
     "hf": get_hf_turn_credentials_async,  # deprecated
-    "twilio": get_twilio_turn_credentials,
+    "twilio": partial(get_turn_credentials_async, "twilio"),
     "coturn": partial(get_coturn_credentials, os.environ.get("TURN_SECRET", ""), URL),
     "password": with_password,
 }

@@ -18,7 +18,7 @@ async def test_the_third_is_refused_and_the_silent_are_sent_away(
     running: Running, question: Audio
 ) -> None:
     rate, said = question
-    quiet = (rate, np.zeros((1, 4 * rate), np.int16))
+    quiet = (rate, np.zeros((1, 3 * rate), np.int16))
     with running("limits") as url:
         async with asyncio.TaskGroup() as tasks:
             talks = [tasks.create_task(talk_to(url, audio)) for audio in (question, quiet)]
@@ -27,4 +27,4 @@ async def test_the_third_is_refused_and_the_silent_are_sent_away(
                 await talk_to(url, question)
     talked, silent = (talk.result() for talk in talks)
     assert np.abs(talked.heard).max() == pytest.approx(np.abs(said).max(), rel=0.02)
-    assert silent.ended == "Nobody has spoken for 3 seconds."
+    assert silent.ended == "Nobody has spoken for 2 seconds."

@@ -1,6 +1,7 @@
 """The examples that understand and speak are run as programs, and talked to."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fastrtc.talk import Talk
+from fastrtc_core.audio import read_wav
 from fastrtc_core.speech import get_stt_model
 
 Audio = tuple[int, NDArray[np.int16]]
@@ -16,6 +18,7 @@ Say = Callable[[str], Audio]
 RATE = 24000
 QUESTION = "where are you from"  # pocketsphinx's dictation understands it, which is rare
 COMMAND = "tell me a joke"
+TEXT = "This is read to you by a tone of 440 Hz."
 
 
 def silence(seconds: float) -> Audio:
@@ -37,7 +40,15 @@ def logged(talk: Talk) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def held(hold: Callable[..., list[list[Talk]]], openai: Any, say: Say) -> dict[str, list[Talk]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a program keeps its files."""
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="module")
+def held(
+    hold: Callable[..., list[list[Talk]]], openai: Any, say: Say, folder: Path
+) -> dict[str, list[Talk]]:
     """Conversations with all of them: with the language model, two and one that is refused."""
     env, wrong = openai.env, openai.env | {"OPENAI_API_KEY": "sk-wrong"}
     question, command = say(QUESTION), say(COMMAND)
@@ -49,6 +60,8 @@ def held(hold: Callable[..., list[list[Talk]]], openai: Any, say: Say) -> dict[s
             [join(silence(3), command, say(f"hello computer, {COMMAND}"))],
         ),
         "patient_listener": (env, None, [join(question, question)]),
+        "dictaphone": (env | {"TMPDIR": str(folder)}, 2.0, [question]),
+        "read_aloud": (env | {"TEXT": TEXT}, 1.0, [silence(3)]),
         "spoken_welcome": (env, None, [join(silence(4), question)]),
     }
     talks = hold(*((key.split()[0], *about) for key, about in sayings.items()))
@@ -103,3 +116,19 @@ def test_a_welcome_is_spoken_and_so_is_the_answer(held: dict[str, list[Talk]]) -
     (talk,) = held["spoken_welcome"]
     assert np.abs(talk.heard[0, : 2 * talk.rate]).max() > 1000
     assert talk.turns[-1].reply_seconds > 1
+
+
+def test_what_was_said_is_a_file(held: dict[str, list[Talk]], folder: Path) -> None:
+    (talk,) = held["dictaphone"]
+    assert talk.heard_seconds == 0
+    (path,) = folder.glob("*.wav")
+    stt: Any = get_stt_model("pocketsphinx", phrases=[QUESTION, COMMAND])
+    assert stt.stt(read_wav(path)) == QUESTION
+
+
+def test_a_text_is_read_aloud(held: dict[str, list[Talk]], openai: Any) -> None:
+    (talk,) = held["read_aloud"]
+    assert talk.heard_seconds == pytest.approx(0.05 * len(TEXT), abs=0.05)
+    assert sound_seconds(talk) == pytest.approx(0.05 * len(TEXT), abs=0.1)
+    assert talk.ended == "The stream has ended."
+    assert TEXT in [asked.json["input"] for asked in openai.asked if "speech" in asked.path]

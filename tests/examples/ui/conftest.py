@@ -91,11 +91,9 @@ class Visit:
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
 
-    def start(self, name: str = "Start") -> None:
-        """Press the button, once the component has been loaded."""
-        loaded = "globalThis.fastrtcModules?.then(() => true)"
-        self.until(lambda: self.page.evaluate(loaded), "the component")
-        self.button(name).first.click()
+    def leave(self) -> None:
+        """Close the page."""
+        self.page.context.close()
 
     def until(self, what: Callable[[], Any], why: str = "") -> Any:
         """Wait until something is so, and return it."""
@@ -248,7 +246,7 @@ class Program:
 
 
 class Programs:
-    """Examples as programs, each for the length of a block; the next one starts meanwhile.
+    """Examples as programs, each for the length of a block; the next two start meanwhile.
 
     Args:
         names: In the order in which they are asked for.
@@ -265,7 +263,7 @@ class Programs:
     def serving(self, name: str) -> Iterator[str]:
         """Give the URL of an example."""
         at = self._names.index(name)
-        for soon in self._names[at : at + 2]:
+        for soon in self._names[at : at + 3]:
             if soon not in self._running:
                 self._running[soon] = Program(soon, self._env)
         try:
