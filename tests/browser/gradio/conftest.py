@@ -21,6 +21,9 @@ PATIENCE = 20.0
 """Seconds; the longest wait is for a sentence and its echo."""
 
 HEAR = """async (video, loud) => {
+  while (!video.srcObject?.getAudioTracks().length) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
   const context = new AudioContext();
   const tap = new AnalyserNode(context, { fftSize: 8192 });
   context.createMediaStreamSource(video.srcObject).connect(tap);
