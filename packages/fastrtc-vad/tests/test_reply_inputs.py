@@ -17,6 +17,7 @@ from fastrtc_core import (
     Session,
     Stream,
 )
+from fastrtc_core.handlers import TurnInput
 from fastrtc_core.testing import MemoryClient, ScriptedModel, connect, in_virtual_time, sound_of
 from fastrtc_vad import AlgoOptions, ReplyOnPause
 
@@ -160,6 +161,27 @@ async def test_a_response_can_be_triggered_by_hand() -> None:
         await say(client, [], 0.5)
     [(_, turn)] = turns
     assert turn.shape[1] / RATE == pytest.approx(1.0, abs=0.6)  # the speech and its pre-roll
+
+
+@in_virtual_time
+async def test_a_turn_may_be_more_than_sound() -> None:
+    class Noted(TurnInput):
+        def of_turn(self, audio: Audio) -> str:
+            return "said" if audio[1].size else "silent"
+
+    got: list[tuple[object, ...]] = []
+
+    def reply(*turn: object) -> Audio:
+        got.append(turn)
+        return tone(0.1)
+
+    async with connect(reply_on(TWO_TURNS, reply)) as client:
+        await say(client, TWO_TURNS, 4.0)
+        client.session.set_args(Noted(), "loud")
+        await say(client, TWO_TURNS, 4.0)
+    (first,) = got[0]
+    assert isinstance(first, tuple)  # sound, as there were no inputs yet
+    assert got[1] == ("said", "loud")
 
 
 @in_virtual_time

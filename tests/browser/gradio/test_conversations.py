@@ -408,6 +408,27 @@ def test_type_or_talk(launch: Launch, open_tab: Open) -> None:
     assert tab.faults == []
 
 
+def test_the_automatic_page_may_be_typed_into(launch: Launch, open_tab: Open) -> None:
+    def answer(data: WebRTCData) -> Iterator[AdditionalOutputs]:
+        yield AdditionalOutputs(data.textbox[::-1])
+
+    stream = Stream(
+        ReplyOnPause(answer),
+        modality="audio",
+        mode="send",
+        ui_args={"variant": "textbox"},
+        additional_outputs=[gr.Textbox(label="Answer")],
+    )
+    tab = open_tab(launch(stream.ui), devices=())
+    box = tab.page.get_by_role("textbox", name="Message")
+    for text in ("first", "second"):
+        box.fill(text)
+        box.press("Enter")
+        shown = tab.page.get_by_label("Answer")
+        tab.rtc().wait(partial(has_value, shown, text[::-1]))
+    assert tab.faults == []
+
+
 # Looks
 
 

@@ -86,6 +86,22 @@ class DataChannel(Protocol):
         ...
 
 
+class TurnInput(ABC):
+    """Comes before the inputs of a client whose turns are more than sound: typed text, for example.
+
+    A reply function gets what it makes of a turn in place of the sound.
+    """
+
+    @abstractmethod
+    def of_turn(self, audio: tuple[int, NDArray[np.int16]]) -> object:
+        """Return the turn.
+
+        Args:
+            audio: What was said, Hz and int16 ``(channels, samples)``; no samples if nothing was.
+
+        """
+
+
 class StreamHandlerBase:
     """What all handlers have.
 
@@ -214,9 +230,14 @@ class StreamHandlerBase:
         return self._session is not None and self._session.request.transport == TELEPHONE
 
     def set_args(self, args: list[object]) -> None:
-        """Take new inputs; `latest_args` holds them after a placeholder."""
-        self.latest_args = [FIRST_ARG, *args]
+        """Take new inputs; `latest_args` holds them after a placeholder, or a `TurnInput`."""
+        self.latest_args = args if args and isinstance(args[0], TurnInput) else [FIRST_ARG, *args]
         self.args_set.set()
+
+    def turn_input(self, audio: tuple[int, NDArray[np.int16]]) -> object:
+        """Return what a reply function gets of a turn: its sound, or what a `TurnInput` makes."""
+        first = self.latest_args[0] if isinstance(self.latest_args, list) else None
+        return first.of_turn(audio) if isinstance(first, TurnInput) else audio
 
     def current_args(self) -> list[object]:
         """Return the inputs as they are now, none before the client has sent any."""

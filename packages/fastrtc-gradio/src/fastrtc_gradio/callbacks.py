@@ -7,10 +7,8 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
 import gradio as gr
-import numpy as np
-from numpy.typing import NDArray
 
-from fastrtc_core import Session, get_current_context
+from fastrtc_core import Session
 from fastrtc_core.signatures import unwrapped
 from fastrtc_gradio.data import Typed, WebRTCData
 from fastrtc_gradio.link import Link, NotYoursError
@@ -35,7 +33,7 @@ def input_setter(link: Link, *, textbox: bool) -> Function:
     async def set_input(request: gr.Request, value: Value, *args: object) -> None:
         session = _mine(link, request, value)
         if session is not None:
-            session.set_args(*([Typed("")] if textbox else []), *args)
+            session.set_args(*([Typed(session.id)] if textbox else []), *args)
 
     return set_input
 
@@ -48,27 +46,32 @@ def text_taker(link: Link) -> Function:
         if session is None or not isinstance(value, WebRTCData) or not value.textbox.strip():
             return
         session.interrupt()
-        session.set_args(Typed(value.textbox), *args)
-        session.handler.trigger_response()  # type: ignore[attr-defined]  # checked by `for_textbox`
+        session.set_args(Typed(session.id, value.textbox), *args)
+        session.handler.trigger_response()  # type: ignore[attr-defined]  # see `check_textbox`
 
     return take_text
 
 
-def for_textbox(handler: Any) -> Any:
-    """Return a handler like this one whose function takes `WebRTCData` in place of sound.
+def check_textbox(handler: object) -> None:
+    """See that a handler can be told to reply.
 
     Raises:
-        TypeError: It has no function to call when somebody has typed.
+        TypeError: It can't.
 
     """
-    if not callable(getattr(handler, "trigger_response", None)) or not hasattr(handler, "fn"):
+    if not callable(getattr(handler, "trigger_response", None)):
         raise TypeError(
-            "the variant 'textbox' takes ReplyOnPause(fn) or another handler with a function fn "
-            f"and the method trigger_response, not {handler!r}"
+            "the variant 'textbox' takes ReplyOnPause(fn) or another handler with the method "
+            f"trigger_response, not {handler!r}"
         )
-    handler = handler.copy()
-    handler.fn = _with_data(handler.fn)
-    return handler
+
+
+def expect_text(session: Session) -> None:
+    """Have a handler's function get `WebRTCData` from the first turn on, before inputs have come."""
+    handler = session.handler
+    if not handler.args_set.is_set():
+        handler.set_args([Typed(session.id)])
+        handler.args_set.clear()  # inputs are still to come
 
 
 def outputs_shower(link: Link, fn: Function) -> Function:
@@ -129,16 +132,3 @@ def _mine(link: Link, request: gr.Request, value: Value) -> Session | None:
         return link.session(id_of(value), user_of(request))
     except NotYoursError as error:
         raise gr.Error(str(error)) from None
-
-
-def _with_data(fn: Function) -> Function:
-    """Return a function like this one that takes sound, text and inputs."""
-
-    def arguments(
-        audio: tuple[int, NDArray[np.int16]], typed: Typed, *inputs: object
-    ) -> tuple[object, ...]:
-        text = typed.take()
-        said = None if text or audio[1].size == 0 else audio
-        return (WebRTCData(get_current_context().webrtc_id, text, said), *inputs)
-
-    return shaped_like(fn, arguments)

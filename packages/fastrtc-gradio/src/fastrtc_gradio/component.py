@@ -21,7 +21,7 @@ from fastrtc_core.factory import HandlerType, Modality
 from fastrtc_core.messages import JSON
 from fastrtc_core.session import Mode
 from fastrtc_core.stream import RTCConfiguration
-from fastrtc_gradio.callbacks import for_textbox, id_of
+from fastrtc_gradio.callbacks import check_textbox, expect_text, id_of
 from fastrtc_gradio.data import WebRTCData
 from fastrtc_gradio.link import Link, Reply
 from fastrtc_gradio.looks import Looks, Variant
@@ -219,6 +219,8 @@ class WebRTC(gr.HTML, metaclass=WithoutStub):
             )
         if send_input_on not in ("change", "submit"):
             raise ValueError(f"send_input_on must be change or submit, not {send_input_on!r}")
+        if self.variant == "textbox":
+            check_textbox(fn.event_handler if isinstance(fn, Stream) else fn)
         link = self._link = Link(self._stream_of(fn, concurrency_limit, time_limit))
         if self.variant == "textbox":
             answer_typed(self, link, values, concurrency_id=concurrency_id, js=js)
@@ -321,7 +323,12 @@ class WebRTC(gr.HTML, metaclass=WithoutStub):
         if not isinstance(body, dict):
             return _told(failure("bad_request", f"a request is an object, not {body!r:.40}"))
         user, who = await _who(request, self._link)
-        return _told(await self._link.ask(str(body.get("path")), body.get("body"), user, who))
+        status, answer = await self._link.ask(str(body.get("path")), body.get("body"), user, who)
+        if self.variant == "textbox" and "sdp" in answer:
+            session = self._link.session(str(answer["webrtc_id"]), user)
+            if session is not None:
+                expect_text(session)
+        return _told((status, answer))
 
     def _inputs(self, inputs: Blocks) -> list[Block]:
         values = as_list(inputs)
@@ -342,7 +349,7 @@ class WebRTC(gr.HTML, metaclass=WithoutStub):
         if isinstance(fn, Stream):
             return fn
         return Stream(
-            for_textbox(fn) if self.variant == "textbox" else fn,
+            fn,
             mode=self.mode,
             modality=self.modality,
             concurrency_limit=concurrency_limit,

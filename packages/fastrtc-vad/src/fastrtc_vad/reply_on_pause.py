@@ -201,7 +201,7 @@ class ReplyOnPause(StreamHandler):
 
     async def _reply(self, session: Session, said: Audio) -> AsyncGenerator[Output, None]:
         await self._wait_for_inputs()
-        reply = partial(self.fn, said, *self.current_args())
+        reply = partial(self.fn, self.turn_input(said), *self.current_args())
         starting = True
         async with aclosing(session.pull(reply, audio_output)) as outputs:
             async for output in outputs:
@@ -278,9 +278,11 @@ class ReplyOnPause(StreamHandler):
         if self._replies is None:
             if not self.state.pause_detected:
                 return None
-            said = (self.state.sampling_rate, self.state.stream)
+            said = self.state.stream
+            heard = np.zeros((1, 0), np.int16) if said is None else said
+            turn = self.turn_input((self.state.sampling_rate, heard))
             self.state = type(self.state)(responding=True)
-            self._replies = stepwise(partial(self.fn, said, *self.current_args()))
+            self._replies = stepwise(partial(self.fn, turn, *self.current_args()))
         return self._next_of(self._replies)
 
     def _next_of(self, replies: Iterator[EmitType]) -> EmitType:

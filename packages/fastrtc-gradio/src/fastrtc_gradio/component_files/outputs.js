@@ -3,6 +3,9 @@
 /** The queues of all components of the page, by the ids of their sessions. */
 const queues = new Map();
 
+/** Milliseconds in which the last outputs of a conversation are shown. */
+const LATE = 60_000;
+
 /** Called by Gradio once a listener has shown an output, see `SHOWN` in component.py. */
 globalThis.fastrtcShown = (id) => queues.get(id)?.shown();
 
@@ -40,8 +43,9 @@ export class Outputs {
 
   /** No more will come; those that were announced are still asked for. */
   close() {
-    if (this.#asked === this.#announced && this.#pending === 0) queues.delete(this.#id);
-    else setTimeout(() => queues.delete(this.#id), 60_000);
+    const forget = () => queues.get(this.#id) === this && queues.delete(this.#id);
+    if (this.#asked === this.#announced && this.#pending === 0) forget();
+    else setTimeout(forget, LATE);
   }
 
   #next() {

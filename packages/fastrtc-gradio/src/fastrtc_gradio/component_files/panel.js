@@ -23,6 +23,10 @@ export class Panel {
   #typed = null;
   #started = false;
 
+  /** Whether nothing but silence is sent, because the person types; and what makes it. */
+  #silent = false;
+  #quiet = null;
+
   /**
    * @param {HTMLElement} element
    * @param {object} gradio what Gradio gives to a component's function: trigger, props, server, watch
@@ -49,7 +53,7 @@ export class Panel {
     on("message", (detail) => this.#received(detail));
     on("problem", ({ kind, text }) => this.#toast(kind, text));
     on("blocked", ({ resume }) => this.#stage.blocked(resume));
-    on("reconnected", () => this.#gradio.trigger("tick"));
+    on("reconnected", ({ resumed }) => this.#rejoined(resumed));
   }
 
   /** Begin a conversation with what the person's devices give. */
@@ -85,13 +89,23 @@ export class Panel {
 
   /** The server has a session now: it gets its inputs before it begins. */
   #joined(id) {
-    if (this.#outputs !== null && this.#gradio.props.value?.webrtc_id === id) return; // reconnected
-    const { listeners } = this.#options;
-    this.#outputs = new Outputs(id, listeners, (number) =>
-      this.#gradio.trigger("state_change", { number }),
-    );
+    if (this.#outputs !== null) return; // reconnected
+    this.#count(id);
     this.#gradio.props.value = { webrtc_id: id, textbox: "" };
     this.#gradio.trigger("tick");
+  }
+
+  /** The connection is back; if the session is another, its outputs are counted anew. */
+  #rejoined(resumed) {
+    if (!resumed) this.#count(this.#client.id);
+    this.#gradio.trigger("tick");
+  }
+
+  #count(id) {
+    this.#outputs?.close();
+    this.#outputs = new Outputs(id, this.#options.listeners, (number) =>
+      this.#gradio.trigger("state_change", { number }),
+    );
   }
 
   #entered({ state, text, code }) {
@@ -104,6 +118,8 @@ export class Panel {
     if (!ENDED.includes(state)) return;
     this.#typed = null;
     this.#silent = false;
+    this.#quiet?.close();
+    this.#quiet = null;
     this.#outputs?.close();
     this.#outputs = null;
     if (state === "failed" && !QUIET_ENDS.includes(code)) this.#toast("error", text);
@@ -129,10 +145,10 @@ export class Panel {
   #valueChanged() {
     const { value } = this.#gradio.props;
     if (value?.start) this.#start(); // a conversation that is under way is ended, and begins anew
+    else if (this.#outputs !== null && value?.webrtc_id !== this.#client.id) {
+      this.#gradio.props.value = { webrtc_id: this.#client.id, textbox: "" }; // a function gave none
+    }
   }
-
-  /** Whether nothing but silence is sent, because the person types. */
-  #silent = false;
 
   #heard() {
     this.#silent = false;
@@ -150,9 +166,8 @@ export class Panel {
     this.#typed = text;
     if (this.#client.live) return; // it goes out once the connection stands
     this.#silent = true;
-    const quiet = silence();
-    await this.#start({ microphoneStream: quiet.stream });
-    this.#client.addEventListener("state", () => !this.#client.live && quiet.close());
+    this.#quiet = silence();
+    await this.#start({ microphoneStream: this.#quiet.stream });
   }
 
   /** gr.HTML has no hook for it: a component that was taken away leaves the document. */
