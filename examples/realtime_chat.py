@@ -72,11 +72,12 @@ class Realtime(AsyncAudioVideoStreamHandler):
             raise WebRTCError("Enter an API key, then start again.")
         headers = {"Authorization": f"Bearer {key}"}
         try:
-            async with connect(URL, additional_headers=headers) as self.socket:
-                await self.send("session.update", session=SETTINGS)
+            async with connect(URL, additional_headers=headers) as socket:
+                await socket.send(json.dumps({"type": "session.update", "session": SETTINGS}))
+                self.socket = socket  # from now on it hears and sees
                 if isinstance(image, np.ndarray):
                     await self.show(image)
-                async for message in self.socket:
+                async for message in socket:
                     self.take(json.loads(message))
         except InvalidStatus as refusal:
             status = refusal.response.status_code

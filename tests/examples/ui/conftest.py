@@ -36,10 +36,10 @@ FLAGS = [
     "--no-first-run",
 ]
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 """Seconds, for a page to show what it should."""
 
-START_TIMEOUT = 30
+START_TIMEOUT = 60
 
 Audio = tuple[int, NDArray[np.int16]]
 
@@ -107,7 +107,7 @@ class Visit:
 
     def shows(self, text: str | re.Pattern[str]) -> None:
         """Wait until a text can be seen."""
-        self.page.get_by_text(text).first.wait_for(timeout=PATIENCE * 1000)
+        self.page.get_by_text(text).first.wait_for()
 
     def hears(self, level: float = 0.02) -> float:
         """Wait until something was loud enough; return its frequency in Hz."""
@@ -175,6 +175,7 @@ def visit(browser: Browser) -> Iterator[Callable[[str], Visit]]:
             context = contexts.enter_context(
                 browser.new_context(permissions=["microphone", "camera"])
             )
+            context.set_default_timeout(PATIENCE * 1000)
             context.add_init_script(f"({LISTEN})()")
             seen = Visit(context.new_page())
 

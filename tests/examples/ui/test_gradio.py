@@ -29,6 +29,8 @@ PROGRAMS = [
     "realtime_chat",
 ]
 
+pytestmark = pytest.mark.timeout(180)  # for busy machines; they take a tenth of it
+
 QUESTION = "where are you from"  # see the microphone
 RED, BLUE, GREEN, GREY = (254, 0, 0), (0, 0, 254), (80, 220, 80), (130, 130, 130)
 
@@ -136,11 +138,8 @@ def test_a_chatbot_shows_what_a_language_model_is_told(
         page.shows(f"You said {QUESTION}. This is turn 1.")
         page.hears()
         page.shows(f"You said {QUESTION}. This is turn 2.")
-    assert openai.chats()[1] == [
-        ("user", QUESTION),
-        ("assistant", f"You said {QUESTION}. This is turn 1."),
-        ("user", QUESTION),
-    ]
+    said, answer = ("user", QUESTION), f"You said {QUESTION}. This is turn 1."
+    assert [said, ("assistant", answer), said] in openai.chats()
     assert page.faults == []
 
 
@@ -172,7 +171,7 @@ def test_hosted_parts_make_a_voice_chat_for_a_page_and_a_telephone(
         async with dial(url, secrets={"auth_token": "secret"}) as phone:
             for turn in (1, 2):  # which only comes about if it remembers
                 await phone.say(*say(QUESTION))
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     while phone.played() < 1.5 * turn or phone.ear.ends > phone.now:
                         await asyncio.sleep(0.05)
 
@@ -188,8 +187,8 @@ def test_hosted_parts_make_a_voice_chat_for_a_page_and_a_telephone(
         calling.result()
     said, answer = ("user", "Good morning."), "You said Good morning. This is turn 1."
     chats = openai.chats()
-    assert chats.count([said]) == 2  # one by each
-    assert chats.count([said, ("assistant", answer), said]) == 2
+    assert chats.count([said]) >= 2  # one by each
+    assert chats.count([said, ("assistant", answer), said]) >= 2
     assert page.faults == []
 
 
@@ -209,8 +208,8 @@ def test_a_realtime_service_hears_and_sees(serving: Serving, visit: Open, realti
         assert page.hears() == pytest.approx(660, abs=15)
         answer = page.page.get_by_label("What was answered")
         page.until(lambda: answer.input_value().startswith("I hear you, and have seen "))
-    uploaded, *seen = [np.asarray(Image.open(io.BytesIO(file))) for file in realtime.seen]
-    assert np.allclose(uploaded.mean((0, 1)), (0, 200, 0), atol=5)
+    seen = [np.asarray(Image.open(io.BytesIO(file))) for file in realtime.seen]
+    assert sum(np.allclose(picture.mean((0, 1)), (0, 200, 0), atol=5) for picture in seen) == 1
     height, width, _ = seen[-1].shape
     assert np.allclose(seen[-1][height * 70 // 240, width * 90 // 320], RED, atol=40)
     assert realtime.settings["audio"]["output"]["format"] == {"type": "audio/pcm", "rate": 24000}
