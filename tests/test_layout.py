@@ -31,7 +31,7 @@ CORE_MAY_IMPORT = sys.stdlib_module_names | {"fastrtc_core", "numpy"}
 CORE_MAY_IMPORT_LATE = CORE_MAY_IMPORT | {"av", "huggingface_hub", "tqdm"}
 NOT_LOADED_BY = {
     "fastrtc_core": {"aiortc", "av", "onnxruntime", "starlette", "torch", "uvicorn", "websockets"},
-    "fastrtc_gradio": {"fastrtc_vad", "fastrtc_websocket", "onnxruntime", "torch", "twilio"},
+    "fastrtc_gradio": {"aiortc", "av", "fastrtc_vad", "fastrtc_webrtc", "onnxruntime", "torch"},
     "fastrtc_stt": {
         "av",
         "huggingface_hub",

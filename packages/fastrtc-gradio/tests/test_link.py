@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from fastrtc_core import AdditionalOutputs, AsyncStreamHandler, ConnectionRequest, Session, Stream
-from fastrtc_gradio.link import ENDED_KEPT, Link, NotYoursError
+from fastrtc_gradio.errors import NotYoursError
+from fastrtc_gradio.link import ENDED_KEPT, Link
 from fastrtc_webrtc import WebRTCSettings
 from fastrtc_webrtc.testing import RTCClient
 

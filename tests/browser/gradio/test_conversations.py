@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -16,8 +15,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page
 
 from fastrtc_core import AdditionalOutputs, AsyncStreamHandler, Stream, Warning
-from fastrtc_gradio import WebRTC, WebRTCData
-from fastrtc_vad import ReplyOnPause
+from fastrtc_gradio import WebRTC
 
 if TYPE_CHECKING:
     from tests.browser.gradio.conftest import Tab
@@ -365,142 +363,3 @@ def test_behind_a_login(launch: Launch, open_tab: Open, echo: Make) -> None:
     tab.page.get_by_label("password").fill("secret")
     tab.page.get_by_role("button", name="Login").click()
     tab.rtc().start()
-
-
-# Typing or talking
-
-
-def test_type_or_talk(launch: Launch, open_tab: Open) -> None:
-    turns: list[WebRTCData] = []
-
-    def answer(data: WebRTCData, lines: str) -> Iterator[AdditionalOutputs]:
-        turns.append(data)
-        said = (
-            data.textbox or f"{data.audio[1].size / data.audio[0]:.0f} s"
-            if data.audio
-            else data.textbox
-        )
-        yield AdditionalOutputs(f"{lines}|{said}")
-
-    with gr.Blocks() as demo:
-        lines = gr.Textbox("", label="Lines")
-        rtc = WebRTC(mode="send", modality="audio", variant="textbox")
-        rtc.stream(ReplyOnPause(answer), inputs=[rtc, lines], outputs=[rtc])
-        rtc.on_additional_outputs(lambda old, new: new, [lines], [lines])
-    tab = open_tab(launch(demo), sound="speech")
-    shown = tab.rtc()
-    box, written = tab.page.get_by_role("textbox", name="Message"), tab.page.get_by_label("Lines")
-    box.fill("Good morning")
-    box.press("Enter")  # begins a conversation without a microphone
-    shown.wait(lambda: written.input_value() == "|Good morning")
-    assert box.input_value() == ""
-    assert turns[0].audio is None
-    box.fill("And again")
-    shown.root.get_by_role("button", name="Send the message").click()
-    shown.wait(lambda: written.input_value() == "|Good morning|And again")
-    shown.root.get_by_role("button", name="Start").click()  # now with the microphone
-    shown.wait(lambda: len(turns) >= 3)
-    assert turns[2].textbox == ""
-    assert turns[2].audio is not None
-    assert turns[2].audio[1].size > turns[2].audio[0]
-    assert turns[2].webrtc_id == turns[0].webrtc_id
-    shown.stop()
-    assert tab.faults == []
-
-
-def test_the_automatic_page_may_be_typed_into(launch: Launch, open_tab: Open) -> None:
-    def answer(data: WebRTCData) -> Iterator[AdditionalOutputs]:
-        yield AdditionalOutputs(data.textbox[::-1])
-
-    stream = Stream(
-        ReplyOnPause(answer),
-        modality="audio",
-        mode="send",
-        ui_args={"variant": "textbox"},
-        additional_outputs=[gr.Textbox(label="Answer")],
-    )
-    tab = open_tab(launch(stream.ui), devices=())
-    box = tab.page.get_by_role("textbox", name="Message")
-    for text in ("first", "second"):
-        box.fill(text)
-        box.press("Enter")
-        shown = tab.page.get_by_label("Answer")
-        tab.rtc().wait(partial(has_value, shown, text[::-1]))
-    assert tab.faults == []
-
-
-# Looks
-
-
-def test_how_it_looks_and_is_used_by_keyboard(
-    launch: Launch, open_tab: Open, tmp_path: Path, keep_screenshot: Callable[..., Path]
-) -> None:
-    icon = tmp_path / "phone.svg"
-    icon.write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">'
-        '<circle cx="4" cy="4" r="4"/></svg>'
-    )
-    with gr.Blocks() as demo:
-        rtc = WebRTC(
-            mode="send-receive",
-            modality="audio",
-            label="Support",
-            icon=str(icon),
-            icon_button_color="rgb(1, 2, 3)",
-            pulse_color="rgb(4, 5, 6)",
-            icon_radius=20,
-            button_labels={"start": "Call us", "stop": "Hang up"},
-            width=420,
-            height="260px",
-        )
-        rtc.stream(Watched([]), inputs=[rtc], outputs=[rtc])
-    tab = open_tab(launch(demo))
-    shown = tab.rtc()
-    assert shown.root.get_attribute("aria-label") == "Support"
-    image = shown.root.locator(".rtc-orb img")
-    assert image.evaluate("i => i.complete && i.naturalWidth > 0")
-    assert image.evaluate("i => getComputedStyle(i).backgroundColor") == "rgb(1, 2, 3)"
-    assert image.evaluate("i => getComputedStyle(i).borderRadius") == "20%"
-    ring = shown.root.locator(".rtc-ring").first
-    assert ring.evaluate("r => getComputedStyle(r).backgroundColor") == "rgb(4, 5, 6)"
-    assert shown.root.evaluate("s => s.clientWidth") == 420
-    assert shown.root.locator(".rtc-stage").evaluate("s => s.clientHeight") == 260
-    button = shown.root.get_by_role("button", name="Call us")
-    button.focus()
-    tab.page.keyboard.press("Enter")
-    shown.connected()
-    mute = shown.root.get_by_role("button", name="Mute the microphone")
-    mute.focus()
-    tab.page.keyboard.press("Space")
-    assert mute.get_attribute("aria-pressed") == "true"
-    keep_screenshot(tab.page)
-    shown.root.get_by_role("button", name="Hang up").click()
-    shown.wait(lambda: shown.state == "ended")
-
-
-@pytest.mark.parametrize("size", [(1280, 720), (390, 844)], ids=["desk", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("modality", ["audio", "video"])
-def test_no_control_is_covered(
-    launch: Launch,
-    open_tab: Open,
-    keep_screenshot: Callable[..., Path],
-    size: tuple[int, int],
-    scheme: str,
-    modality: Any,
-) -> None:
-    handler: Any = Watched([]) if modality == "audio" else lambda picture: picture
-    stream = Stream(handler, modality=modality, ui_args={"title": "A stream"})
-    width, height = size
-    tab = open_tab(
-        launch(stream.ui), viewport={"width": width, "height": height}, color_scheme=scheme
-    )
-    shown = tab.rtc()
-    shown.start()  # a real click, which a button that is covered does not get
-    keep_screenshot(tab.page)
-    buttons = shown.root.locator("button:visible, select:visible")
-    for button in buttons.all():
-        button.click(trial=True)
-        assert button.get_attribute("aria-label") or button.inner_text()
-    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert tab.faults == []

@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from fastrtc_core import Session
 from fastrtc_core.signatures import unwrapped
 from fastrtc_gradio.data import Typed, WebRTCData
-from fastrtc_gradio.link import Link, NotYoursError
+from fastrtc_gradio.errors import NotYoursError
+
+if TYPE_CHECKING:
+    from fastrtc_gradio.link import Link
 
 Function = Callable[..., Any]
 Value = WebRTCData | str | None
@@ -27,7 +30,7 @@ def user_of(request: gr.Request) -> str:
     return request.session_hash or ""
 
 
-def input_setter(link: Link, *, textbox: bool) -> Function:
+def input_setter(link: "Link", *, textbox: bool) -> Function:
     """Return the function that takes the values of inputs to a session's handler."""
 
     async def set_input(request: gr.Request, value: Value, *args: object) -> None:
@@ -38,7 +41,7 @@ def input_setter(link: Link, *, textbox: bool) -> Function:
     return set_input
 
 
-def text_taker(link: Link) -> Function:
+def text_taker(link: "Link") -> Function:
     """Return the function that has a session's handler reply to what was typed."""
 
     async def take_text(request: gr.Request, value: Value, *args: object) -> None:
@@ -67,14 +70,14 @@ def check_textbox(handler: object) -> None:
 
 
 def expect_text(session: Session) -> None:
-    """Have a handler's function get `WebRTCData` from the first turn on, before inputs have come."""
+    """Have a function get `WebRTCData` from the first turn on, before inputs have come."""
     handler = session.handler
     if not handler.args_set.is_set():
         handler.set_args([Typed(session.id)])
         handler.args_set.clear()  # inputs are still to come
 
 
-def outputs_shower(link: Link, fn: Function) -> Function:
+def outputs_shower(link: "Link", fn: Function) -> Function:
     """Return the function that calls `fn` with the inputs and one `AdditionalOutputs` more."""
 
     def arguments(
@@ -127,7 +130,7 @@ def shaped_like(fn: Function, arguments: Callable[..., tuple[object, ...]]) -> F
     return dressed(now)
 
 
-def _mine(link: Link, request: gr.Request, value: Value) -> Session | None:
+def _mine(link: "Link", request: gr.Request, value: Value) -> Session | None:
     try:
         return link.session(id_of(value), user_of(request))
     except NotYoursError as error:

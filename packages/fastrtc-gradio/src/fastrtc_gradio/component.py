@@ -7,7 +7,7 @@ nothing has to be mounted, and a page behind a proxy, below a path or behind a l
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import gradio as gr
 from gradio.blocks import Block
@@ -23,7 +23,6 @@ from fastrtc_core.session import Mode
 from fastrtc_core.stream import RTCConfiguration
 from fastrtc_gradio.callbacks import check_textbox, expect_text, id_of
 from fastrtc_gradio.data import WebRTCData
-from fastrtc_gradio.link import Link, Reply
 from fastrtc_gradio.looks import Looks, Variant
 from fastrtc_gradio.metaclass import WithoutStub
 from fastrtc_gradio.modules import component_file, modules
@@ -38,7 +37,9 @@ from fastrtc_gradio.wiring import (
     show_outputs,
     start_by,
 )
-from fastrtc_webrtc.protocol import failure
+
+if TYPE_CHECKING:
+    from fastrtc_gradio.link import Link
 
 
 class WebRTC(gr.HTML, metaclass=WithoutStub):
@@ -219,6 +220,8 @@ class WebRTC(gr.HTML, metaclass=WithoutStub):
             )
         if send_input_on not in ("change", "submit"):
             raise ValueError(f"send_input_on must be change or submit, not {send_input_on!r}")
+        from fastrtc_gradio.link import Link  # the WebRTC stack is loaded when it is needed
+
         if self.variant == "textbox":
             check_textbox(fn.event_handler if isinstance(fn, Stream) else fn)
         link = self._link = Link(self._stream_of(fn, concurrency_limit, time_limit))
@@ -319,16 +322,16 @@ class WebRTC(gr.HTML, metaclass=WithoutStub):
         """Take a request of the browser client, see `Link.ask`."""
         if self._link is None:
             message = "This component has no handler yet: its program calls no stream() of it."
-            return _told(failure("no_handler", message))
+            return _refusal("no_handler", message)
         if not isinstance(body, dict):
-            return _told(failure("bad_request", f"a request is an object, not {body!r:.40}"))
+            return _refusal("bad_request", f"a request is an object, not {body!r:.40}")
         user, who = await _who(request, self._link)
         status, answer = await self._link.ask(str(body.get("path")), body.get("body"), user, who)
         if self.variant == "textbox" and "sdp" in answer:
             session = self._link.session(str(answer["webrtc_id"]), user)
             if session is not None:
                 expect_text(session)
-        return _told((status, answer))
+        return {"status": status, "answer": dict(answer)}
 
     def _inputs(self, inputs: Blocks) -> list[Block]:
         values = as_list(inputs)
@@ -358,12 +361,13 @@ class WebRTC(gr.HTML, metaclass=WithoutStub):
         )
 
 
-def _told(reply: Reply) -> dict[str, JSON]:
-    status, answer = reply
-    return {"status": status, "answer": dict(answer)}
+def _refusal(code: str, message: str) -> dict[str, JSON]:
+    """Return a refusal in the form of `fastrtc_webrtc.protocol.failure`."""
+    meta: dict[str, JSON] = {"error": code, "message": message}
+    return {"status": 400, "answer": {"status": "failed", "meta": meta}}
 
 
-async def _who(request: Any, link: Link) -> tuple[str, ConnectionRequest]:
+async def _who(request: Any, link: "Link") -> tuple[str, ConnectionRequest]:
     """Return who is at the page, and where the request came from.
 
     Gradio gives its server functions the web framework's request, whose body it has read.

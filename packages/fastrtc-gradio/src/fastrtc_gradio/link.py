@@ -1,4 +1,8 @@
-"""Between a component and its stream: whose session is whose, and requests that come by Gradio."""
+"""Between a component and its stream: whose session is whose, and requests that come by Gradio.
+
+The one module that needs the WebRTC stack, which takes a moment to load: it is imported when a
+component is connected to a handler.
+"""
 
 import asyncio
 import json
@@ -9,6 +13,7 @@ from typing import Final
 
 from fastrtc_core import AdditionalOutputs, CloseReason, ConnectionRequest, Session, Stream
 from fastrtc_core.messages import JSON
+from fastrtc_gradio.errors import NotYoursError
 from fastrtc_webrtc import WebRTCTransport
 from fastrtc_webrtc.protocol import failure
 
@@ -24,19 +29,6 @@ Reply = tuple[int, Mapping[str, JSON]]
 class _Conversation:
     user: str
     session: Session
-
-
-class NotYoursError(Exception):
-    """Somebody names a session that began in another browser window.
-
-    Args:
-        webrtc_id: The session's id.
-
-    """
-
-    def __init__(self, webrtc_id: str) -> None:
-        super().__init__("This conversation belongs to another window; start one of your own.")
-        self.webrtc_id = webrtc_id
 
 
 class Link:

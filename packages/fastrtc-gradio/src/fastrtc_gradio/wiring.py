@@ -9,10 +9,10 @@ from gradio.context import Context
 from gradio.events import Dependency
 
 from fastrtc_gradio.callbacks import input_setter, outputs_shower, text_taker
-from fastrtc_gradio.link import Link
 
 if TYPE_CHECKING:
     from fastrtc_gradio.component import WebRTC
+    from fastrtc_gradio.link import Link
 
 Blocks = Block | Sequence[Block] | set[Block] | None
 SendInputOn = Literal["submit", "change"]
@@ -32,7 +32,7 @@ _QUIET: Final[dict[str, Any]] = {
 
 
 def give_inputs(
-    component: "WebRTC", link: Link, values: list[Block], *, on: SendInputOn, **event: Any
+    component: "WebRTC", link: "Link", values: list[Block], *, on: SendInputOn, **event: Any
 ) -> Dependency:
     """Have a handler get its inputs: when it begins, when it asks, and when they were changed."""
     give = input_setter(link, textbox=component.variant == "textbox")
@@ -47,7 +47,7 @@ def give_inputs(
     return tick
 
 
-def answer_typed(component: "WebRTC", link: Link, values: list[Block], **event: Any) -> None:
+def answer_typed(component: "WebRTC", link: "Link", values: list[Block], **event: Any) -> None:
     """Have a handler reply to what is typed."""
     inputs = [component, *values]
     component.submit(text_taker(link), inputs, None, trigger_mode="multiple", **event, **_QUIET)
@@ -60,7 +60,7 @@ def start_by(trigger: Callable[..., Any], component: "WebRTC") -> None:
 
 def show_outputs(
     component: "WebRTC",
-    link: Link,
+    link: "Link",
     fn: Callable[..., Any],
     inputs: list[Block],
     outputs: Blocks,
@@ -79,7 +79,7 @@ def show_outputs(
     return shown
 
 
-def end_with_the_page(link: Link) -> None:
+def end_with_the_page(link: "Link") -> None:
     """End the sessions of whoever closes the page.
 
     Inside `gr.render` there is no event for it; the client's silence tells then, half a minute

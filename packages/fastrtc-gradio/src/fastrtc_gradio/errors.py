@@ -1,0 +1,14 @@
+"""What can go wrong between a page and its sessions."""
+
+
+class NotYoursError(Exception):
+    """Somebody names a session that began in another browser window.
+
+    Args:
+        webrtc_id: The session's id.
+
+    """
+
+    def __init__(self, webrtc_id: str) -> None:
+        super().__init__("This conversation belongs to another window; start one of your own.")
+        self.webrtc_id = webrtc_id
