@@ -223,9 +223,19 @@ class Session:
         await self._shut_down_handler()
         for channel in (self.outputs, self.events, self.messages):
             channel.close()
-        await self._outbox.finish()
+        if await self._is_reachable():
+            await self._outbox.finish()
         if self._observer is not None:
             await self._observer.finish()
+
+    async def _is_reachable(self) -> bool:
+        """Whether the peer can be reached now: it never could where it has not connected at all."""
+        try:
+            async with asyncio.timeout(0):
+                await self._wire.ready()
+        except (TimeoutError, ConnectionError):
+            return False
+        return True
 
     async def _shut_down_handler(self) -> None:
         try:
