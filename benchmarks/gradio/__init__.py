@@ -1,0 +1,1 @@
+"""The Gradio component and the automatic page, measured beside FastRTC's."""
