@@ -19,8 +19,8 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from websockets.asyncio.client import connect
 
-from fastrtc.talk import talk_to
 from fastrtc_telephony.testing import Phone, RefusedError, dial
 from fastrtc_telephony.testing.dialects.twilio import TwilioDialect
 
@@ -133,21 +133,27 @@ async def test_machines_are_left_a_message(
 
 
 async def test_routes_of_ones_own_serve_telephones_and_pages(running: Running) -> None:
-    silence = (24000, np.zeros((1, 24000), np.int16))
+    start = {"event": "start", "websocket_id": "page", "encoding": "pcm16", "rate": 8000}
+    start |= {"channels": 1, "binary": True}
+    heard = b""
     with running("telephone_own_routes") as url:
         async with dial(url, secrets=SECRETS, path="/incoming-call") as phone:
             await hears(phone, 330)
             assert "One moment, please." in str(phone.report().notes)
-        async with httpx.AsyncClient(base_url=url) as client, asyncio.TaskGroup() as tasks:
-            talking = tasks.create_task(talk_to(url, silence, tail=1.0, session_id="page"))
-            body = {"webrtc_id": "page", "hertz": 660.0}
-            while (await client.post("/input_hook", json=body)).status_code == 404:
-                await asyncio.sleep(0.05)  # not connected yet
-    talk = talking.result()
-    assert "send_input" in {notice.type for notice in talk.notices}
-    heard = talk.heard[0, -talk.rate // 2 :]
-    spectrum = np.abs(np.fft.rfft(heard * np.hanning(heard.size)))
-    assert np.argmax(spectrum) * talk.rate / heard.size == pytest.approx(660, abs=10)
+        page = connect(f"{url.replace('http', 'ws')}/websocket/offer")
+        async with httpx.AsyncClient(base_url=url) as client, page as socket:
+            await socket.send(json.dumps(start))
+            async for message in socket:
+                if isinstance(message, bytes):
+                    heard += message
+                    if len(heard) > 8000:  # half a second
+                        break
+                elif json.loads(message).get("type") == "send_input":
+                    pitch = {"webrtc_id": "page", "hertz": 660.0}
+                    assert (await client.post("/input_hook", json=pitch)).is_success
+    sound = np.frombuffer(heard, "<i2")[:4000]
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(sound.size)))
+    assert np.argmax(spectrum) * 8000 / sound.size == pytest.approx(660, abs=10)
 
 
 @pytest.fixture

@@ -53,16 +53,16 @@ def held(
     env, wrong = openai.env, openai.env | {"OPENAI_API_KEY": "sk-wrong"}
     question, command = say(QUESTION), say(COMMAND)
     sayings = {
-        "llm_voice_chat": (env, None, [join(question, silence(4), question), question]),
+        "llm_voice_chat": (env, None, [join(question, silence(3), question), question]),
         "llm_voice_chat refused": (wrong, 3.0, [question]),
         "hello_computer": (
             *(env, None),
-            [join(silence(3), command, say(f"hello computer, {COMMAND}"))],
+            [join(silence(2), command, say(f"hello computer, {COMMAND}"))],
         ),
         "patient_listener": (env, None, [join(question, question)]),
         "dictaphone": (env | {"TMPDIR": str(folder)}, 2.0, [question]),
         "read_aloud": (env | {"TEXT": TEXT}, 1.0, [silence(3)]),
-        "spoken_welcome": (env, None, [join(silence(4), question)]),
+        "spoken_welcome": (env, None, [join(silence(3), question)]),
     }
     talks = hold(*((key.split()[0], *about) for key, about in sayings.items()))
     return dict(zip(sayings, talks, strict=True))
@@ -79,7 +79,7 @@ def test_a_language_model_remembers_its_talk_and_nobody_elses(
     ]
     assert openai.asked[0].headers["authorization"] == f"Bearer {openai.KEY}"
     first, second = held["llm_voice_chat"][0].turns
-    assert min(first.reply_seconds, second.reply_seconds) > 2
+    assert min(first.reply_seconds, second.reply_seconds) > 1
 
 
 def test_a_language_model_that_refuses_is_told(held: dict[str, list[Talk]]) -> None:

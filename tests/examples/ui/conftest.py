@@ -263,14 +263,19 @@ class Programs:
     @contextmanager
     def serving(self, name: str) -> Iterator[str]:
         """Give the URL of an example."""
-        at = self._names.index(name)
-        for soon in self._names[at : at + 3]:
-            if soon not in self._running:
-                self._running[soon] = Program(soon, self._env)
         try:
-            yield self._running[name].url()
+            url = self._started(name).url()
+            at = self._names.index(name) + 1
+            for soon in self._names[at : at + 2]:
+                self._started(soon)
+            yield url
         finally:
             self._running.pop(name).end()
+
+    def _started(self, name: str) -> Program:
+        if name not in self._running:
+            self._running[name] = Program(name, self._env)
+        return self._running[name]
 
     def end(self) -> None:
         for program in self._running.values():
