@@ -103,3 +103,80 @@ def test_another_microphone(launch: Launch, open_tab: Open, echo: Make) -> None:
     choice.select_option(value=other.get_attribute("value"))
     assert shown.hear()[0] == pytest.approx(440, abs=8)
     assert tab.faults == []
+
+
+SPY = """() => {
+  const seen = (globalThis.seen = {});
+  const Peer = RTCPeerConnection;
+  globalThis.RTCPeerConnection = class extends Peer {
+    constructor(configuration) { super(configuration); seen.configuration = configuration; }
+  };
+  const { mediaDevices } = navigator;
+  const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+  mediaDevices.getUserMedia = (wish) => { seen.wish = wish; return ask(wish); };
+  const set = RTCRtpSender.prototype.setParameters;
+  RTCRtpSender.prototype.setParameters = function (parameters) {
+    seen.parameters = parameters;
+    return set.call(this, parameters);
+  };
+}"""
+"""Notes what the page asks the browser for."""
+
+
+def test_settings_reach_the_browser(launch: Launch, open_tab: Open) -> None:
+    async def configuration() -> dict[str, Any]:
+        return {"iceServers": [], "iceCandidatePoolSize": 2}
+
+    with gr.Blocks() as demo:
+        rtc = WebRTC(
+            mode="send-receive",
+            modality="video",
+            rtc_configuration=configuration,
+            track_constraints={"width": {"ideal": 320}, "frameRate": {"max": 10}},
+            rtp_params={"degradationPreference": "maintain-resolution"},
+        )
+        rtc.stream(lambda picture: picture, inputs=[rtc], outputs=[rtc])
+    tab = open_tab(launch(demo))
+    shown = tab.rtc()
+    tab.page.evaluate(SPY)
+    shown.start()
+    seen = tab.page.evaluate("seen")
+    assert seen["configuration"]["iceCandidatePoolSize"] == 2
+    assert seen["wish"]["video"]["width"] == {"ideal": 320}
+    assert seen["wish"]["video"]["frameRate"] == {"max": 10}
+    assert seen["parameters"]["degradationPreference"] == "maintain-resolution"
+    assert tab.faults == []
+
+
+@pytest.mark.parametrize(("full_screen", "width"), [(True, 1280), (False, 500)])
+def test_the_camera_is_asked_for_what_is_shown(
+    launch: Launch, open_tab: Open, full_screen: bool, width: int
+) -> None:
+    stream = Stream(lambda picture: picture, ui_args={"full_screen": full_screen})
+    tab = open_tab(launch(stream.ui))
+    shown = tab.rtc()
+    tab.page.evaluate(SPY)
+    shown.start()
+    wish = tab.page.evaluate("seen.wish.video")
+    assert wish["width"] == {"ideal": width}
+    assert wish["facingMode"] == "user"
+    assert (shown.root.evaluate("s => s.offsetWidth") <= 500) is not full_screen
+
+
+def test_labels_and_who_may_start(launch: Launch, open_tab: Open, echo: Make) -> None:
+    with gr.Blocks() as demo:
+        named = WebRTC(label="Named", modality="audio", mode="send-receive")
+        quiet = WebRTC(label="Quiet", show_label=False, interactive=False, modality="audio")
+        plain = WebRTC(mirror_webcam=False, mode="send")
+        for rtc, handler in ((named, echo()), (quiet, echo()), (plain, lambda picture: None)):
+            rtc.stream(handler, inputs=[rtc], outputs=[rtc])
+    tab = open_tab(launch(demo))
+    first, second, third = (tab.rtc(number) for number in range(3))
+    first.wait(first.root.get_by_role("button", name="Start").is_visible)
+    assert first.root.get_by_text("Named").is_visible()
+    assert not second.root.get_by_text("Quiet").is_visible()
+    assert second.root.get_attribute("aria-label") == "Quiet"
+    assert second.root.get_by_role("button", name="Start").count() == 0
+    third.start()
+    mirror = "v => getComputedStyle(v).transform"
+    assert third.root.locator("video").evaluate(mirror) == "none"
