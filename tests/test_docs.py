@@ -97,8 +97,7 @@ def test_links_lead_to_pages(
 
 def test_names_lead_to_the_reference(hooks: ModuleType) -> None:
     text = (
-        "# `Stream`\n`Stream` [`Stream`](x.md) `Stream` `Stream.mount`\n"
-        "```\n`Limits`\n```\n`f(1)`"
+        "# `Stream`\n`Stream` [`Stream`](x.md) `Stream` `Stream.mount`\n```\n`Limits`\n```\n`f(1)`"
     )
     linked = hooks.link_names(text, {"Stream": "core.Stream", "Limits": "core.Limits", "f": "m.f"})
     assert linked == text.replace("\n`Stream`", "\n[`Stream`][core.Stream]").replace(

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page
 
-from fastrtc_core import AdditionalOutputs, AsyncStreamHandler, Stream, Warning
+from fastrtc_core import AdditionalOutputs, AsyncStreamHandler, EmitType, Stream, Warning
 from fastrtc_gradio import WebRTC
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ class Watched(AsyncStreamHandler):
     async def receive(self, frame: Audio) -> None:
         pass
 
-    async def emit(self) -> None:
+    async def emit(self) -> EmitType:
         await asyncio.Event().wait()
+        return None
 
     async def shutdown(self) -> None:
         self.notes.append("shutdown")
@@ -90,6 +91,33 @@ def test_outputs_come_in_their_order_and_build_on_each_other(
     assert numbers.input_value().split() == [str(number) for number in range(30)]
     shown.wait(lambda: tab.page.get_by_label("Copied").input_value() == "29")
     assert tab.faults == []
+
+
+@pytest.mark.parametrize("queue", [True, False])
+def test_what_an_output_has_set_is_the_next_input(
+    launch: Launch, open_tab: Open, queue: bool
+) -> None:
+    seen: list[object] = []
+
+    class Growing(Watched):
+        async def emit(self) -> AdditionalOutputs:
+            await asyncio.sleep(0.3)
+            (grown,) = self.current_args()
+            seen.append(grown)
+            assert isinstance(grown, list)
+            return AdditionalOutputs([*grown, len(grown)])
+
+        def copy(self) -> "Growing":
+            return Growing(self.notes)
+
+    with gr.Blocks() as demo:
+        state = gr.State([])
+        rtc = WebRTC(mode="send-receive", modality="audio")
+        rtc.stream(Growing([]), inputs=[rtc, state], outputs=[rtc])
+        rtc.on_additional_outputs(lambda new: new, None, [state], queue=queue)
+    tab = open_tab(launch(demo))
+    tab.rtc().start()
+    tab.rtc().wait(lambda: [0, 1, 2] in seen)
 
 
 @pytest.mark.parametrize("kind", ["generator", "async", "async generator"])

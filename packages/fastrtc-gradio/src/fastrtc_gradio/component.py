@@ -155,6 +155,7 @@ class WebRTC(gr.HTML, metaclass=WithoutStub):
             "modality": modality,
             "label": label,
             "showLabel": show_label is not False,
+            "inputs": 0,
             "listeners": 0,
         }
         super().__init__(
@@ -214,6 +215,7 @@ class WebRTC(gr.HTML, metaclass=WithoutStub):
 
         """
         values = self._inputs(inputs)
+        self.props["options"]["inputs"] = len(values)
         if self.mode == "receive" and trigger is None:
             raise ValueError(
                 "in the mode 'receive' stream() needs a trigger, such as trigger=button.click"

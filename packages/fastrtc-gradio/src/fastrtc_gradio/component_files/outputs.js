@@ -13,6 +13,7 @@ export class Outputs {
   #id;
   #listeners;
   #ask;
+  #changed;
   #announced = 0;
   #asked = 0;
   #pending = 0; // listeners that have not shown the newest that was asked for
@@ -21,11 +22,13 @@ export class Outputs {
    * @param {string} id of the session
    * @param {number} listeners how many functions get every output
    * @param {(number: number) => void} ask has them called with the output of this number, from 0
+   * @param {() => void} changed is called once all have shown one: inputs may be others now
    */
-  constructor(id, listeners, ask) {
+  constructor(id, listeners, ask, changed) {
     this.#id = id;
     this.#listeners = listeners;
     this.#ask = ask;
+    this.#changed = changed;
     queues.set(id, this);
   }
 
@@ -38,6 +41,7 @@ export class Outputs {
   /** One listener is done. */
   shown() {
     this.#pending = Math.max(0, this.#pending - 1);
+    if (this.#pending === 0) this.#changed();
     this.#next();
   }
 

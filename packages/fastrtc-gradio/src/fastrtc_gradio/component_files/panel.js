@@ -103,9 +103,11 @@ export class Panel {
 
   #count(id) {
     this.#outputs?.close();
-    this.#outputs = new Outputs(id, this.#options.listeners, (number) =>
-      this.#gradio.trigger("state_change", { number }),
-    );
+    const { inputs, listeners } = this.#options;
+    const ask = (number) => this.#gradio.trigger("state_change", { number });
+    // Gradio tells of no change of a gr.State that an event outside its queue has set.
+    const changed = () => inputs > 0 && this.#gradio.trigger("tick");
+    this.#outputs = new Outputs(id, listeners, ask, changed);
   }
 
   #entered({ state, text, code }) {
