@@ -34,6 +34,11 @@ def test_labels_have_defaults() -> None:
     assert labels == {"start": "Talk", "stop": "Stop", "waiting": "Connecting"}
 
 
+def test_who_may_type_is_asked_to_talk() -> None:
+    labels: Any = Looks(variant="textbox").for_page()["labels"]
+    assert labels["start"] == "Talk"
+
+
 @pytest.mark.parametrize(("full_screen", "width"), [(True, 1280), (False, 500)])
 def test_the_camera_is_asked_for_what_can_be_shown(full_screen: bool, width: int) -> None:
     camera: Any = Looks(full_screen=full_screen).for_page()["camera"]

@@ -51,7 +51,7 @@ def test_type_or_talk(launch: Launch, open_tab: Open) -> None:
     box.fill("And again")
     shown.root.get_by_role("button", name="Send the message").click()
     shown.wait(lambda: written.input_value() == "|Good morning|And again")
-    shown.root.get_by_role("button", name="Start").click()  # now with the microphone
+    shown.root.get_by_role("button", name="Talk").click()  # now with the microphone
     shown.wait(lambda: len(turns) >= 3)
     assert turns[2].textbox == ""
     assert turns[2].audio is not None

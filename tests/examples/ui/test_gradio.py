@@ -149,7 +149,7 @@ def test_one_may_type_or_talk(serving: Serving, visit: Open) -> None:
         page.page.get_by_role("textbox", name="Message").fill("how old are you")
         page.button("Send the message").click()
         page.shows("You said how old are you. This is turn 1.")
-        page.button("Start").click()
+        page.button("Talk").click()
         page.shows(f"You said {QUESTION}. This is turn 2.")
     assert page.faults == []
 

@@ -18,6 +18,9 @@ ICON_TYPES: Final = ("image/jpeg", "image/png", "image/svg+xml", "image/webp")
 
 BUTTON_LABELS: Final = {"start": "Start", "stop": "Stop", "waiting": "Connecting"}
 
+_OF_TEXTBOX: Final = {"textbox": {"start": "Talk"}}
+"""Other words where the button is not what begins: people may type."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
@@ -80,7 +83,7 @@ class Looks:
             "iconButtonColor": self.icon_button_color,
             "pulseColor": self.pulse_color,
             "iconRadius": None if self.icon_radius is None else f"{self.icon_radius}%",
-            "labels": {**BUTTON_LABELS, **given},
+            "labels": {**BUTTON_LABELS, **_OF_TEXTBOX.get(self.variant, {}), **given},
             "interactive": self.interactive,
         }
 
