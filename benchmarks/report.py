@@ -117,6 +117,7 @@ def versions(subjects: Iterable[Contestant]) -> dict[str, dict[str, str]]:
         *environments.MEMBERS,
         *environments.WEBRTC,
         *(
+            "fastrtc-gradio",
             "fastrtc-stt",
             "fastrtc-tts",
             "kokoro-onnx",

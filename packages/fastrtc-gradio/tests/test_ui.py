@@ -63,12 +63,18 @@ def test_a_page_for_every_stream(modality: str, mode: str) -> None:
     assert stream.ui is stream.ui
 
 
+def text_of(**args: Any) -> str:
+    """Return what a page has beside its stream."""
+    texts = parts(build_ui(stream_of(ui_args=args)), gr.HTML)
+    return "".join(text.value for text in texts if not isinstance(text, WebRTC))
+
+
 def test_the_pages_text() -> None:
-    page = build_ui(stream_of(ui_args={"title": "Radio", "subtitle": "All day"}))
-    assert page.title == "Radio"
-    (text,) = parts(page, gr.Markdown)
-    assert text.value == "# Radio\n\nAll day"
-    assert not parts(build_ui(stream_of(ui_args={"hide_title": True})), gr.Markdown)
+    args = {"title": "Radio", "subtitle": "All day"}
+    assert build_ui(stream_of(ui_args=args)).title == "Radio"
+    assert "<h1>Radio</h1><p>All day</p>" in text_of(**args)
+    assert "<h1>" not in text_of(**args, hide_title=True)
+    assert "<p>Start, and speak.</p>" in text_of()
 
 
 def test_looks_go_to_the_component() -> None:

@@ -14,10 +14,10 @@ class UIArgs(TypedDict):
     """How the automatic page looks: ``Stream(ui_args={...})``."""
 
     title: NotRequired[str]
-    """Shown above the stream, and in the browser's tab."""
+    """Shown above the stream, and in the browser's tab; above it may be HTML."""
 
     subtitle: NotRequired[str]
-    """Shown below the title."""
+    """Shown below the title; may be HTML."""
 
     hide_title: NotRequired[bool]
     """Neither title nor subtitle."""
@@ -108,11 +108,10 @@ def build_ui(stream: Stream) -> gr.Blocks:
     title = args.get("title") or "FastRTC"
     page = StreamPage(stream, title)
     with page:
-        gr.HTML(f"<style>{_page_style(stream)}</style>", padding=False)
-        if not args.get("hide_title"):
-            gr.Markdown(
-                f"# {title}\n\n{args.get('subtitle', _subtitle(stream))}", elem_classes="rtc-title"
-            )
+        # gr.Markdown would have the page fetch a parser and a highlighter for two lines.
+        heading = f"<h1>{title}</h1><p>{args.get('subtitle', _subtitle(stream))}</p>"
+        shown = "" if args.get("hide_title") else heading
+        gr.HTML(f"<style>{_page_style(stream)}</style>{shown}", elem_classes="rtc-title")
         with gr.Row(equal_height=False, elem_classes="rtc-page"):
             _add_stream(stream, args)
     return page
@@ -192,5 +191,6 @@ def _page_style(stream: Stream) -> str:
     width = WIDTHS[stream.modality]
     return (
         f".rtc-page {{ width: 100%; max-width: {width}px; margin: 0 auto; }}"
-        ".rtc-title { text-align: center; } .rtc-title h1 { font-weight: 600; }"
+        ".rtc-title { text-align: center; }"
+        ".rtc-title h1 { margin: 24px 0 8px; font-size: 26px; font-weight: 600; }"
     )
