@@ -123,10 +123,13 @@ def test_in_the_mode_receive_the_component_is_no_input() -> None:
         rtc.stream(sound, inputs=[rtc], outputs=[rtc], trigger=demo.load)
 
 
-def test_outputs_want_a_stream_first() -> None:
+def test_outputs_may_be_wired_before_the_stream() -> None:
     demo, rtc = page_of()
-    with demo, pytest.raises(ValueError, match=r"call stream\(\) before"):
-        rtc.on_additional_outputs(lambda new: new)
+    with demo:
+        number = gr.Number()
+        rtc.on_additional_outputs(lambda new: new, None, number)
+        rtc.stream(picture, inputs=[rtc], outputs=[rtc])
+    assert rtc.props["options"]["listeners"] == 1
 
 
 def test_a_handler_that_does_not_fit() -> None:

@@ -150,8 +150,8 @@ def test_outputs_may_be_shown_by_any_kind_of_function(
     with gr.Blocks() as demo:
         rtc = WebRTC(mode="send-receive", modality="audio")
         text = gr.Textbox("", label="News")
-        rtc.stream(Telling([]), inputs=[rtc], outputs=[rtc])
         rtc.on_additional_outputs(functions[kind], None, [text])
+        rtc.stream(Telling([]), inputs=[rtc], outputs=[rtc])
     tab = open_tab(launch(demo))
     tab.rtc().start()
     news = tab.page.get_by_label("News")

@@ -261,16 +261,11 @@ class WebRTC(gr.HTML, metaclass=WithoutStub):
             show_progress: Gradio's.
             queue: Gradio's: False calls the function at once.
 
-        Raises:
-            ValueError: `stream` was not called before.
-
         """
-        if self._link is None:
-            raise ValueError("call stream() before on_additional_outputs()")
         self.props["options"]["listeners"] += 1
         return show_outputs(
             self,
-            self._link,
+            lambda: self._link,  # stream() may be called later
             fn,
             as_list(inputs),
             outputs,

@@ -60,7 +60,7 @@ def start_by(trigger: Callable[..., Any], component: "WebRTC") -> None:
 
 def show_outputs(
     component: "WebRTC",
-    link: "Link",
+    link: "Callable[[], Link | None]",
     fn: Callable[..., Any],
     inputs: list[Block],
     outputs: Blocks,

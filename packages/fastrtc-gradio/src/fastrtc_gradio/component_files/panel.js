@@ -89,7 +89,7 @@ export class Panel {
 
   /** The server has a session now: it gets its inputs before it begins. */
   #joined(id) {
-    if (this.#outputs !== null) return; // reconnected
+    if (this.#outputs !== null || id !== this.#client.id) return; // reconnected; or left meanwhile
     this.#count(id);
     this.#gradio.props.value = { webrtc_id: id, textbox: "" };
     this.#gradio.trigger("tick");
