@@ -184,7 +184,7 @@ def test_a_tunnel_that_is_none_is_told(
 def test_without_any_tunnel_it_says_which_there_are(
     service: Service, transport: TelephoneTransport, monkeypatch: Any
 ) -> None:
-    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.setitem(sys.modules, "gradio.networking", None)
     with pytest.raises(FastPhoneError, match="cloudflared"):
         transport.fastphone("token", port=0)
 
