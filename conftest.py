@@ -1,8 +1,10 @@
 """What the tests of all packages share."""
 
+import asyncio
 import os
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,3 +26,22 @@ def require() -> Callable[[str], str]:
         pytest.skip(f"{program} is not on PATH")
 
     return path_of
+
+
+@pytest.fixture
+def close_event_loops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the event loops that Gradio makes for every `gr.Blocks` and leaves open."""
+    made: list[asyncio.AbstractEventLoop] = []
+    make = asyncio.new_event_loop
+
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        loop = make()
+        if threading.current_thread() is threading.main_thread():
+            made.append(loop)
+        return loop
+
+    monkeypatch.setattr(asyncio, "new_event_loop", new_event_loop)
+    yield
+    asyncio.set_event_loop(None)
+    for loop in made:
+        loop.close()

@@ -1,8 +1,6 @@
 """Gradio pages in Chromium: served in this process, so that tests see both sides."""
 
-import asyncio
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -124,27 +122,8 @@ class Tab:
 
 
 @pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+def _gradio(close_event_loops: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
-
-
-@pytest.fixture(autouse=True)
-def _close_event_loops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Close the event loops that Gradio makes for every `gr.Blocks` and leaves open."""
-    made: list[asyncio.AbstractEventLoop] = []
-    make = asyncio.new_event_loop
-
-    def new_event_loop() -> asyncio.AbstractEventLoop:
-        loop = make()
-        if threading.current_thread() is threading.main_thread():
-            made.append(loop)
-        return loop
-
-    monkeypatch.setattr(asyncio, "new_event_loop", new_event_loop)
-    yield
-    asyncio.set_event_loop(None)
-    for loop in made:
-        loop.close()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import gradio as gr
 from fastrtc_core import Session
 from fastrtc_core.signatures import unwrapped
 from fastrtc_gradio.data import Typed, WebRTCData
-from fastrtc_gradio.errors import NotYoursError
 
 if TYPE_CHECKING:
     from fastrtc_gradio.link import Link
@@ -34,7 +33,7 @@ def input_setter(link: "Link", *, textbox: bool) -> Function:
     """Return the function that takes the values of inputs to a session's handler."""
 
     async def set_input(request: gr.Request, value: Value, *args: object) -> None:
-        session = _mine(link, request, value)
+        session = link.session(id_of(value), user_of(request))
         if session is not None:
             session.set_args(*([Typed(session.id)] if textbox else []), *args)
 
@@ -45,7 +44,7 @@ def text_taker(link: "Link") -> Function:
     """Return the function that has a session's handler reply to what was typed."""
 
     async def take_text(request: gr.Request, value: Value, *args: object) -> None:
-        session = _mine(link, request, value)
+        session = link.session(id_of(value), user_of(request))
         if session is None or not isinstance(value, WebRTCData) or not value.textbox.strip():
             return
         session.interrupt()
@@ -87,10 +86,7 @@ def outputs_shower(link: "Callable[[], Link | None]", fn: Function) -> Function:
         if not isinstance(number, int):
             raise gr.Error("This event has no number of an output.")
         there = link()
-        try:
-            found = None if there is None else there.output(id_of(value), user_of(request), number)
-        except NotYoursError as error:
-            raise gr.Error(str(error)) from None
+        found = None if there is None else there.output(id_of(value), user_of(request), number)
         if found is None:
             raise gr.Error("An output came too late to be shown: too many came at once.")
         return (*inputs, *found.args)
@@ -129,10 +125,3 @@ def shaped_like(fn: Function, arguments: Callable[..., tuple[object, ...]]) -> F
         return fn(*arguments(*given))
 
     return dressed(now)
-
-
-def _mine(link: "Link", request: gr.Request, value: Value) -> Session | None:
-    try:
-        return link.session(id_of(value), user_of(request))
-    except NotYoursError as error:
-        raise gr.Error(str(error)) from None

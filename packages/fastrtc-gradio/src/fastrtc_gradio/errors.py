@@ -1,8 +1,10 @@
 """What can go wrong between a page and its sessions."""
 
+import gradio as gr
 
-class NotYoursError(Exception):
-    """Somebody names a session that began in another browser window.
+
+class NotYoursError(gr.Error):
+    """Somebody names a session that began in another browser window; a toast where it is shown.
 
     Args:
         webrtc_id: The session's id.

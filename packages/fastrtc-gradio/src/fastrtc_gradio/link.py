@@ -4,7 +4,6 @@ The one module that needs the WebRTC stack, which takes a moment to load: it is 
 component is connected to a handler.
 """
 
-import asyncio
 import json
 import logging
 from collections.abc import Mapping
@@ -64,9 +63,8 @@ class Link:
             who: Where the request came from.
 
         """
-        signalling = self.transport.signalling
-        if not signalling.limiter.allow(who.client, asyncio.get_running_loop().time()):
-            return failure("too_many_requests", "too many requests; try again in a moment")
+        if (refusal := self.transport.throttled(who.client)) is not None:
+            return refusal
         if path == "webrtc/config":
             return await self.transport.configuration()
         text = json.dumps(body)
@@ -76,7 +74,7 @@ class Link:
         named = self._conversations.get(str(body.get("webrtc_id")))
         if named is not None and named.user != user:
             logger.warning("a request for a session of somebody else's was refused")
-            return failure("unknown_session", str(NotYoursError(str(body["webrtc_id"]))))
+            return failure("unknown_session", NotYoursError(str(body["webrtc_id"])).message)
         status, answer = await self.transport.reply(text, "application/json", who)
         if "sdp" in answer:
             self._remember(str(answer["webrtc_id"]), user)

@@ -8,7 +8,7 @@ from gradio.blocks import Block
 from gradio.context import Context
 from gradio.events import Dependency
 
-from fastrtc_gradio.callbacks import input_setter, outputs_shower, text_taker
+from fastrtc_gradio.callbacks import input_setter, outputs_shower, text_taker, user_of
 
 if TYPE_CHECKING:
     from fastrtc_gradio.component import WebRTC
@@ -90,7 +90,7 @@ def end_with_the_page(link: "Link") -> None:
         return
 
     def leave(request: gr.Request) -> None:
-        link.leave(request.session_hash or "")
+        link.leave(user_of(request))
 
     page.unload(leave)
 

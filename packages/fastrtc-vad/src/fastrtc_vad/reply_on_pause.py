@@ -89,7 +89,7 @@ class ReplyOnPause(StreamHandler):
         self.can_interrupt = can_interrupt
         self.model = as_streaming(model or get_silero_model(), model_options)
         self.state = AppState()
-        required_inputs(fn)  # a function that can't be called shows now
+        self._required = required_inputs(fn)
         self._replies: Iterator[EmitType] | None = None
         self._listener: Listener | None = None
         self._triggered = False
@@ -212,7 +212,7 @@ class ReplyOnPause(StreamHandler):
                 yield output
 
     async def _wait_for_inputs(self) -> None:
-        if required_inputs(self.fn) <= len(self.current_args()):
+        if self._required <= len(self.current_args()):
             return
         if self.phone_mode:
             raise HandlerError(

@@ -108,13 +108,14 @@ class Guard:
         if not self._may_ask(request):
             message = "pages of this origin may not connect: see Stream(allowed_origins=...)"
             return failed("origin_not_allowed", message)
-        limiter = self._transport.signalling.limiter
         client = self._transport.who(request).client
-        now = asyncio.get_running_loop().time()
-        if limiter.allow(client, now):
+        if (refusal := self._transport.throttled(client)) is None:
             return None
-        response = failed("too_many_requests", "too many requests; try again in a moment")
-        response.headers["Retry-After"] = str(math.ceil(limiter.retry_after(client, now)))
+        status, body = refusal
+        response = JSONResponse(body, status)
+        now = asyncio.get_running_loop().time()
+        wait = self._transport.signalling.limiter.retry_after(client, now)
+        response.headers["Retry-After"] = str(math.ceil(wait))
         return response
 
     def _may_ask(self, request: Request) -> bool:

@@ -1,5 +1,6 @@
 """A stream's WebRTC routes in a web application."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -112,6 +113,12 @@ class WebRTCTransport:
         who = self.who(request) if request is not None else ConnectionRequest(TRANSPORT)
         _, reply = await self.reply(_text(body), None, who)
         return reply
+
+    def throttled(self, client: str | None) -> Reply | None:
+        """Count a request of a client's address; the refusal if there were too many of late."""
+        if self.signalling.limiter.allow(client, asyncio.get_running_loop().time()):
+            return None
+        return failure("too_many_requests", "too many requests; try again in a moment")
 
     async def configuration(self) -> Reply:
         """Return what a page needs to know to connect."""
